@@ -1,0 +1,25 @@
+/*
+ * Time. Monotonic milliseconds for deadlines, wall-clock microseconds for dates.
+ * State machines take `now` as an argument and never call these.
+ */
+#ifndef PARLEY_BASE_CLOCK_H
+#define PARLEY_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#include "shared/base/err.h"
+
+/* Milliseconds since an arbitrary start; never goes back. */
+int64_t clock_mono_ms(void);
+
+/* Microseconds of the same clock, for measuring. */
+int64_t clock_mono_us(void);
+
+/* Microseconds since 1970-01-01T00:00:00Z. */
+int64_t clock_wall_us(void);
+
+/* "2026-11-22T18:30:00.123Z" plus NUL. */
+#define CLOCK_ISO_SIZE 25
+void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A strict RFC 8259 scanner. It builds nothing: it says whether bytes are one JSON text, and finds
+ * the parts of one that has passed. Stricter than json-c, which accepts [1.], NaN, raw control
+ * characters and overlong UTF-8; client bytes are relayed or parsed only after this has passed them.
+ * Accepts lone surrogate escapes (\ud83d), as RFC 8259 section 8.2 allows. Refuses: invalid UTF-8,
+ * control characters below 0x20 in strings, nesting past max_depth, trailing bytes.
+ */
+#ifndef PARLEY_BASE_JSON_SCAN_H
+#define PARLEY_BASE_JSON_SCAN_H
+
+#include "shared/base/buf.h"
+
+enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+/* Is `text` exactly one JSON value (white space around it allowed)? ERR_OK or ERR_SYNTAX.
+ * The outermost array or object is depth 1. */
+enum err json_scan(struct span text, int max_depth) MUST_CHECK;
+
+/* Everything below takes text that json_scan has passed. */
+
+enum json_type json_type_of(struct span value);
+
+/* Walk an array or object: start with *cursor = 0. True: *value (and *key, quotes included, for an
+ * object) is the next element; false: no more. Spans point into `container`. */
+bool json_next(struct span container, size_t *cursor, struct span *key, struct span *value);
+
+/* The last member of object `object` named `name` (duplicates: last wins), compared after
+ * unescaping. SPAN_NONE if there is none. */
+struct span json_member(struct span object, const char *name);
+
+/* Append the unescaped content of a JSON string (quotes included in `value`). A lone surrogate
+ * becomes U+FFFD; \u0000 becomes a NUL byte: the caller decides whether it may. */
+void json_unescape(struct span value, struct buf *out);
+
+/* An integer number without fraction or exponent that fits long long. */
+bool json_to_int(struct span value, long long *out);
+
+#endif

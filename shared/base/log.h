@@ -1,0 +1,28 @@
+/*
+ * The log: one line per event on standard error, key=value or JSON. INFO and above make sense to an
+ * operator. Never a token, a password or a message text.
+ *
+ *   log_event(LOG_WARN, "mqtt_lost", "host=%s code=%d", host, code);
+ *
+ * `event` is a constant in snake_case; the rest are key=value pairs, values quoted by the caller
+ * with %s only when they cannot hold spaces. Thread-safe: one write(2) per line.
+ */
+#ifndef PARLEY_BASE_LOG_H
+#define PARLEY_BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "shared/base/err.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* `program` is kept (a constant). Call once before threads start; level may change later. */
+void log_open(const char *program, enum log_level level, bool json);
+void log_set_level(enum log_level level);
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* "debug", "info", "warn", "error"; ERR_VALIDATION_FAILED otherwise. */
+enum err log_level_parse(const char *name, enum log_level *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * The MQTT 5 connection; the only folder that sees libmosquitto. One thread owns a bus: all calls
+ * but bus_thread_* are made by that thread. It owns no loop: the caller watches bus_fd() and calls
+ * bus_ready and bus_tick. Connecting (DNS, TCP) happens on a thread of the bus's own; the caller is
+ * woken through `wake` (any thread) and then calls bus_tick.
+ *
+ * While not connected, or with more than `inflight` unacknowledged publishes, bus_publish refuses
+ * (ERR_FULL): nothing is queued, the sweep delivers instead. TCP_NODELAY on. Clean start always.
+ */
+#ifndef PARLEY_BUS_BUS_H
+#define PARLEY_BUS_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/err.h"
+#include "shared/base/span.h"
+
+struct bus;
+
+#define BUS_PROPS_MAX 8
+
+/* An MQTT 5 user property. */
+struct bus_prop {
+    struct span name;
+    struct span value;
+};
+
+struct bus_message {
+    struct span topic;
+    struct span payload;
+    struct bus_prop props[BUS_PROPS_MAX]; /* further ones are dropped */
+    int prop_count;
+    bool retained;
+};
+/* Spans are valid during the callback only. */
+
+struct bus_options {
+    const char *host;
+    int port;
+    const char *username; /* NULL or "": anonymous */
+    const char *password;
+    const char *client_id; /* unique among all parley processes */
+    int keepalive_s;
+    int inflight;
+};
+
+struct bus_handlers {
+    /* Connection state changed; on true nothing is subscribed yet (clean start). */
+    void (*state)(void *app, bool connected);
+    void (*message)(void *app, const struct bus_message *message);
+    /* SUBACK of the bus_subscribe that returned `id`; `granted` false: refused. */
+    void (*subscribed)(void *app, int id, bool granted);
+    /* May be called from any thread: arrange for bus_tick to be called on the owner's thread soon. */
+    void (*wake)(void *app);
+};
+
+/* Strings are copied; `handlers` is kept (const data). Starts to connect, and reconnects for ever,
+ * 100 ms to 2 s apart. */
+struct bus *bus_new(const struct bus_options *options, const struct bus_handlers *handlers, void *app);
+/* Disconnects cleanly; sends no callbacks. */
+void bus_free(struct bus *bus);
+
+bool bus_is_connected(const struct bus *bus);
+int bus_fd(const struct bus *bus);          /* -1: none now; may change in any call */
+bool bus_wants_write(const struct bus *bus);
+void bus_ready(struct bus *bus, bool readable, bool writable);
+/* Call at least every 500 ms, and after wake. */
+void bus_tick(struct bus *bus);
+
+enum { BUS_NO_LOCAL = 1 };
+
+/* Topic filters, all in one SUBSCRIBE packet. *id names the request in `subscribed`.
+ * ERR_UNAVAILABLE when not connected. */
+enum err bus_subscribe(struct bus *bus, const char *const *topics, int count, int qos, int flags,
+                       int *id) MUST_CHECK;
+enum err bus_unsubscribe(struct bus *bus, const char *const *topics, int count) MUST_CHECK;
+
+enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
+                     const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;
+/* QoS 1 publishes not yet acknowledged. */
+int bus_inflight(const struct bus *bus);
+
+/*
+ * For processes without a loop (parley-fcgi): a thread that owns a publish-only bus. Any thread may
+ * publish: the message is copied into a bounded queue (`limit` messages), never waits; ERR_FULL when
+ * full or not connected.
+ */
+struct bus_thread;
+struct bus_thread *bus_thread_new(const struct bus_options *options, int limit);
+void bus_thread_free(struct bus_thread *thread); /* flushes for up to 500 ms */
+bool bus_thread_is_connected(const struct bus_thread *thread);
+enum err bus_thread_publish(struct bus_thread *thread, const char *topic, struct span payload,
+                            const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;
+
+#endif
