@@ -68,6 +68,7 @@ create table room_event (
     seq        bigint not null,
     kind       smallint not null,                -- shared/chat/event.h
     actor_id   bigint references app_user,       -- null: the system
+    subject_id bigint references app_user,       -- the member that a membership row is about
     target_seq bigint,                           -- the message an edit or delete is about
     text       text,                             -- a message's present text; null once deleted
     payload    jsonb,                            -- the other kinds' data

@@ -56,6 +56,7 @@ struct event {
     enum event_kind kind;
     int64_t actor;    /* user who did it; 0: the system */
     int64_t author;   /* author of the message concerned (block filter); 0: none */
+    int64_t subject;  /* member joined/left/updated: the user it is about (actor: who did it) */
     int64_t room;     /* inbox joined/left: the room ... */
     int64_t room_seq; /* ... and the seq of the row in its log */
     int64_t session;  /* inbox sessionEnded: the session; 0: all of the user's */
