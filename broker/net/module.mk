@@ -1,1 +1,8 @@
-# See docs/ARCHITECTURE.md
+# The loop (libev), and the only code that sees libwebsockets: sockets, HTTP, websockets, the writer.
+noinst_LIBRARIES += libsio-net.a
+libsio_net_a_SOURCES = \
+	broker/net/loop.c broker/net/loop.h broker/net/loop_ev.h
+
+check_PROGRAMS += tests/unit/net/loop_test
+tests_unit_net_loop_test_SOURCES = tests/unit/net/loop_test.c
+tests_unit_net_loop_test_LDADD = libsio-net.a libparley-base.a $(EV_LIBS) $(CMOCKA_LIBS)
