@@ -89,7 +89,8 @@ void chat_command_free(struct chat_command *command);
 /* Decode the DTO (any bytes: it is scanned strictly here), check what needs no database, and charge
  * the rate limit. ERR_OK, or the command is done with the error as its result. */
 enum err chat_command_decode(struct chat_command *command, struct span json) MUST_CHECK;
-/* For REST, where a field comes from the path or a header; before decode; wins over the body. */
+/* For REST, where a field comes from the path or a header; before decode; wins over the body. With
+ * CHAT_FIELD_NAME preset, "name" in the body of an updateChannel is the new name (newName). */
 void chat_command_preset(struct chat_command *command, enum chat_field field, struct span value);
 
 /* The folded room name the command is about, "" if none: sends of one room go to one writer. */
@@ -152,10 +153,15 @@ struct chat_login {
     struct buf refresh_token;
     int64_t expires_in_s;
     int64_t created_us;
+    struct event_list events; /* to be published, also when the call failed: the inbox row of a
+                                 family of refresh tokens that was ended (chat_refresh) */
 };
 void chat_login_release(struct chat_login *login);
 
-/* Each hashes behind the process's gate. `address` is for the limits; *retry_ms is set with
+/* These three fill `out` anew (release it in any case, once it was passed). chat_refresh has no
+ * limit: a token that fits no session costs one indexed look-up.
+ *
+ * Each hashes behind the process's gate. `address` is for the limits; *retry_ms is set with
  * ERR_RATE_LIMITED. `problems` gets the JSON array of field errors with ERR_VALIDATION_FAILED. */
 enum err chat_signup(struct chat *chat, struct db *db, struct span body, const char *address,
                      struct chat_login *out, struct buf *problems, int64_t *retry_ms) MUST_CHECK;
