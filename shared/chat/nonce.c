@@ -9,7 +9,7 @@ void nonce_make(char out[NONCE_SERVER_SIZE])
 
 bool nonce_is_valid(struct span nonce, int64_t max_chars)
 {
-    if (nonce.len < 1 || nonce.len > (size_t)max_chars || nonce_is_server_made(nonce))
+    if (nonce.len < 1 || nonce.len > (size_t)max_chars)
         return false;
     for (size_t i = 0; i < nonce.len; i++) {
         if (nonce.ptr[i] < 0x21 || nonce.ptr[i] > 0x7e)
