@@ -5,7 +5,9 @@
  * woken through `wake` (any thread) and then calls bus_tick.
  *
  * While not connected, or with more than `inflight` unacknowledged publishes, bus_publish refuses
- * (ERR_FULL): nothing is queued, the sweep delivers instead. TCP_NODELAY on. Clean start always.
+ * (ERR_FULL): nothing is queued, the sweep delivers instead. TCP_NODELAY on. Clean start always;
+ * retained messages are not asked for. Callbacks may publish and (un)subscribe. The process ignores
+ * SIGPIPE: libmosquitto writes to its socket without MSG_NOSIGNAL.
  */
 #ifndef PARLEY_BUS_BUS_H
 #define PARLEY_BUS_BUS_H
@@ -52,18 +54,21 @@ struct bus_handlers {
     void (*message)(void *app, const struct bus_message *message);
     /* SUBACK of the bus_subscribe that returned `id`; `granted` false: refused. */
     void (*subscribed)(void *app, int id, bool granted);
-    /* May be called from any thread: arrange for bus_tick to be called on the owner's thread soon. */
+    /* May be called from any thread: have the owner's thread call bus_tick soon. */
     void (*wake)(void *app);
 };
 
 /* Strings are copied; `handlers` is kept (const data). Starts to connect, and reconnects for ever,
  * 100 ms to 2 s apart. */
-struct bus *bus_new(const struct bus_options *options, const struct bus_handlers *handlers, void *app);
-/* Disconnects cleanly; sends no callbacks. */
+struct bus *bus_new(const struct bus_options *options, const struct bus_handlers *handlers,
+                    void *app);
+/* Disconnects cleanly; sends no callbacks. Not from inside a callback. */
 void bus_free(struct bus *bus);
 
 bool bus_is_connected(const struct bus *bus);
-int bus_fd(const struct bus *bus);          /* -1: none now; may change in any call */
+/* -1: none now. It may change in any call; between two connections it is -1 at the end of at least
+ * one call, so comparing after each call is enough to notice another socket of the same number. */
+int bus_fd(const struct bus *bus);
 bool bus_wants_write(const struct bus *bus);
 void bus_ready(struct bus *bus, bool readable, bool writable);
 /* Call at least every 500 ms, and after wake. */
@@ -79,13 +84,13 @@ enum err bus_unsubscribe(struct bus *bus, const char *const *topics, int count) 
 
 enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
                      const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;
-/* QoS 1 publishes not yet acknowledged. */
+/* Publishes not yet through: QoS 1 until PUBACK, QoS 0 until written. 0 after a loss. */
 int bus_inflight(const struct bus *bus);
 
 /*
  * For processes without a loop (parley-fcgi): a thread that owns a publish-only bus. Any thread may
- * publish: the message is copied into a bounded queue (`limit` messages), never waits; ERR_FULL when
- * full or not connected.
+ * publish: the message is copied into a bounded queue (`limit` messages), never waits; ERR_FULL
+ * when full or not connected.
  */
 struct bus_thread;
 struct bus_thread *bus_thread_new(const struct bus_options *options, int limit);
