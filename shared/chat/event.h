@@ -1,8 +1,8 @@
 /*
  * An event: one row of a log, ready to be relayed. A room's log and a user's inbox have the same
- * shape: numbered from 1 without gaps, one row = one seq = one MQTT message (= one emit, if it has a
- * payload). The payload is the Socket.IO event array itself; what routing needs travels beside it,
- * in MQTT 5 user properties, so that relaying parses no JSON.
+ * shape: numbered from 1 without gaps, one row = one seq = one MQTT message (= one emit, if it has
+ * a payload). The payload is the Socket.IO event array itself; what routing needs travels beside
+ * it, in MQTT 5 user properties, so that relaying parses no JSON.
  */
 #ifndef PARLEY_CHAT_EVENT_H
 #define PARLEY_CHAT_EVENT_H
@@ -26,11 +26,11 @@ enum log_type { LOG_ROOM = 0, LOG_INBOX = 1 };
     X(EVENT_CHANNEL_UPDATED, 8, "channelUpdated")                                                  \
     X(EVENT_CHANNEL_DELETED, 9, "channelDeleted")                                                  \
     X(EVENT_CUSTOM, 10, "custom")                                                                  \
-    X(EVENT_INBOX_JOINED, 32, "joined")               /* you entered room `room` at room_seq */    \
-    X(EVENT_INBOX_LEFT, 33, "left")                   /* you left it at room_seq */                \
-    X(EVENT_INBOX_DIRECT_OPENED, 34, "directOpened")  /* emits reconnectNeeded */                  \
-    X(EVENT_INBOX_SESSION_ENDED, 35, "sessionEnded")  /* close the sockets of `session` */         \
-    X(EVENT_INBOX_BLOCKED, 36, "blocked")             /* `actor` is the user now blocked */        \
+    X(EVENT_INBOX_JOINED, 32, "joined")              /* you entered room `room` at room_seq */     \
+    X(EVENT_INBOX_LEFT, 33, "left")                  /* you left it at room_seq */                 \
+    X(EVENT_INBOX_DIRECT_OPENED, 34, "directOpened") /* emits reconnectNeeded */                   \
+    X(EVENT_INBOX_SESSION_ENDED, 35, "sessionEnded") /* close the sockets of `session` */          \
+    X(EVENT_INBOX_BLOCKED, 36, "blocked")            /* `actor` is the user now blocked */         \
     X(EVENT_INBOX_UNBLOCKED, 37, "unblocked")                                                      \
     X(EVENT_INBOX_CUSTOM, 38, "inboxCustom")
 

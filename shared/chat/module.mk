@@ -4,7 +4,7 @@ noinst_LIBRARIES += libparley-chat.a
 libparley_chat_a_SOURCES = \
 	shared/chat/chat.h \
 	shared/chat/command_internal.h \
-	shared/chat/event.h \
+	shared/chat/event.c shared/chat/event.h \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/read.h \
-	shared/chat/render.h
+	shared/chat/render.c shared/chat/render.h

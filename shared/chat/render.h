@@ -35,16 +35,18 @@ struct log_row {
     int64_t log_id;
     int64_t seq;
     enum event_kind kind;
-    int64_t actor;  /* 0: the system */
-    int64_t author; /* of the message it is, or is about; 0: none */
+    int64_t actor;   /* 0: the system */
+    int64_t author;  /* of the message it is, or is about; 0: none */
+    int64_t subject; /* the member that a membership row is about; 0: none */
     int64_t at_us;
-    struct span room_name;       /* of the room of the log, or the room an inbox row is about */
-    struct span payload;         /* SPAN_NONE: none */
-    struct message_view message; /* text, system: the row itself; messageUpdated and
-                                    messageDeleted: the message it is about; else unused */
-    int64_t room;                /* inbox rows: the room ... */
-    int64_t room_seq;            /* ... and the row of its log */
-    int64_t session;             /* inbox sessionEnded */
+    struct span room_name; /* of the room of the log, or the room an inbox row is about */
+    struct span payload;   /* SPAN_NONE: none */
+    /* text, system: the row itself; messageUpdated and messageDeleted: the message it is about;
+     * else unused. */
+    struct message_view message;
+    int64_t room;     /* inbox rows: the room ... */
+    int64_t room_seq; /* ... and the row of its log */
+    int64_t session;  /* inbox sessionEnded */
 };
 
 /* Write a Message: {room, seq, kind, sender, text, date, editedAt?, deletedAt?, nonce?}. */
