@@ -34,16 +34,24 @@ void buf_clear(struct buf *buf);
  * NULL if nothing was ever written. */
 char *buf_take(struct buf *buf, size_t *len);
 
+/* Append; all or nothing. The bytes are copied and must not lie in the buffer itself. */
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_add_span(struct buf *buf, struct span span);
 void buf_add_str(struct buf *buf, const char *string);
 void buf_add_char(struct buf *buf, char c);
+
+/* Append a decimal number. */
 void buf_add_int(struct buf *buf, long long value);
+
+/* Append what printf would print. */
 void buf_addf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Make room for `len` more bytes and return where they go; NULL (and failed) past max.
  * The caller writes them and adds to buf->len itself, keeping data[len] NUL with buf_terminate. */
 char *buf_reserve(struct buf *buf, size_t len);
+
+/* Put the NUL behind data[len]. Something must have been reserved. */
+void buf_terminate(struct buf *buf);
 
 /* Drop `len` bytes from the front (len <= buf->len). */
 void buf_drop(struct buf *buf, size_t len);

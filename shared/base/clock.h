@@ -18,8 +18,10 @@ int64_t clock_mono_us(void);
 /* Microseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_wall_us(void);
 
-/* "2026-11-22T18:30:00.123Z" plus NUL. */
 #define CLOCK_ISO_SIZE 25
+
+/* Write a time of clock_wall_us as "2026-11-22T18:30:00.123Z" plus NUL: ISO 8601, UTC, rounded down
+ * to the millisecond. Years 0 to 9999. */
 void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
 
 #endif

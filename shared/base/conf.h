@@ -18,20 +18,41 @@ enum conf_key {
 
 struct conf;
 
+/*
+ * The file: a comment is a line that begins with # or ;, and nothing else is one: a # or ; further
+ * on belongs to the value, as do quotes. White space around a value is dropped. The last value of a
+ * name counts. A line may have 8 KiB.
+ */
+
 /* Read `path` (NULL: no file) and the environment. On failure returns ERR_VALIDATION_FAILED and
  * appends one sentence to `problem` that names file, line and key ("parley.conf:12: limits.page:
- * ...") or the environment variable. Unknown keys are errors. *out is owned by the caller. */
+ * ...") or the environment variable. Unknown keys in the file are errors; unknown
+ * variables are not ours. Not thread-safe: once, at the start. *out is owned by the caller. */
 enum err conf_load(const char *path, struct conf **out, struct buf *problem) MUST_CHECK;
 
-/* Set one value as the file would ("limits.page", "20"); same errors. For tests and --set. */
-enum err conf_set(struct conf *conf, const char *name, const char *value, struct buf *problem) MUST_CHECK;
+/* Set one value as the file would ("limits.page", "20"); same errors; on failure the old value
+ * stays. For tests and --set: conf_check() after the last. */
+enum err conf_set(struct conf *conf, const char *name, const char *value,
+                  struct buf *problem) MUST_CHECK;
+
+/* What concerns several settings at once (a minimum above its maximum). conf_load does it. */
+enum err conf_check(const struct conf *conf, struct buf *problem) MUST_CHECK;
+
+/* For settings that a program cannot do without (auth.secret): an error if the STR or SECRET is
+ * empty. */
+enum err conf_require(const struct conf *conf, enum conf_key key, struct buf *problem) MUST_CHECK;
 
 void conf_free(struct conf *conf);
 
 /* The value of a STR or SECRET; owned by conf; never NULL. Wrong type: assertion. */
 const char *conf_str(const struct conf *conf, enum conf_key key);
+
+/* The same for the other types. */
 int64_t conf_int(const struct conf *conf, enum conf_key key);
 bool conf_bool(const struct conf *conf, enum conf_key key);
+
+/* "limits.page". */
+const char *conf_name(enum conf_key key);
 
 /* The documented sample file, made from the table: docs/parley.conf.sample must equal it. */
 void conf_sample(struct buf *out);

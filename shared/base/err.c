@@ -7,10 +7,9 @@ static const struct {
     const char *code;
     int status;
     const char *message;
-} table[] = {
-    [ERR_OK] = {"ok", 200, "OK"},
+} table[] = {[ERR_OK] = {"ok", 200, "OK"},
 #define X(name, code, status, message) [name] = {code, status, message},
-    ERR_PUBLIC_TABLE(X)
+             ERR_PUBLIC_TABLE(X)
 #undef X
 };
 

@@ -27,7 +27,8 @@
     X(ERR_ROOM_NOT_FOUND, "room_not_found", 404, "There is no such channel.")                      \
     X(ERR_MESSAGE_NOT_FOUND, "message_not_found", 404, "There is no such message.")                \
     X(ERR_ROUTE_NOT_FOUND, "route_not_found", 404, "There is no such resource.")                   \
-    X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed", 405, "This resource does not take that method.") \
+    X(ERR_METHOD_NOT_ALLOWED, "method_not_allowed", 405,                                           \
+      "This resource does not take that method.")                                                  \
     X(ERR_NAME_TAKEN, "name_taken", 409, "This name is already taken.")                            \
     X(ERR_ALREADY_MEMBER, "already_member", 409, "You are already a member of this channel.")      \
     X(ERR_LAST_OWNER, "last_owner", 409, "A channel needs an owner.")                              \
@@ -44,7 +45,7 @@ enum err {
     ERR_PUBLIC_TABLE(X)
 #undef X
     /* Below: never shown to a client. */
-    ERR_DB_LOST,         /* connection lost or deadline passed; a COMMIT in flight may have happened */
+    ERR_DB_LOST, /* connection lost or deadline passed; a COMMIT in flight may have happened */
     ERR_DB_LOCK_TIMEOUT, /* lock_timeout: rolled back, may be tried again */
     ERR_DB_UNIQUE,       /* a unique constraint said no: rolled back */
     ERR_DB_FAILED,       /* any other SQL error: rolled back, logged by shared/db */

@@ -19,10 +19,13 @@ struct json_writer {
 /* Write onto `out` (borrowed), after whatever is there. */
 void json_begin(struct json_writer *w, struct buf *out);
 
+/* Open and close an object or an array. */
 void json_object(struct json_writer *w, const char *key);
 void json_object_end(struct json_writer *w);
 void json_array(struct json_writer *w, const char *key);
 void json_array_end(struct json_writer *w);
+
+/* One value. */
 void json_string(struct json_writer *w, const char *key, struct span value);
 void json_cstr(struct json_writer *w, const char *key, const char *value); /* NULL writes null */
 void json_int(struct json_writer *w, const char *key, int64_t value);

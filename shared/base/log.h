@@ -4,8 +4,8 @@
  *
  *   log_event(LOG_WARN, "mqtt_lost", "host=%s code=%d", host, code);
  *
- * `event` is a constant in snake_case; the rest are key=value pairs, values quoted by the caller
- * with %s only when they cannot hold spaces. Thread-safe: one write(2) per line.
+ * `event` is a constant in snake_case; the rest are key=value pairs. A value that may hold spaces
+ * is quoted by the caller ("reason=\"%s\""). Thread-safe: one write(2) per line.
  */
 #ifndef PARLEY_BASE_LOG_H
 #define PARLEY_BASE_LOG_H
@@ -20,6 +20,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_open(const char *program, enum log_level level, bool json);
 void log_set_level(enum log_level level);
 
+/* Write one line if `level` is not below the open level. Control characters in it become spaces; a
+ * line too long is cut and says so (cut=true). As JSON each key=value pair becomes a member. */
 void log_event(enum log_level level, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* "debug", "info", "warn", "error"; ERR_VALIDATION_FAILED otherwise. */
