@@ -6,3 +6,24 @@ libsio_eio_a_SOURCES = \
 	broker/eio/packet.c broker/eio/packet.h \
 	broker/eio/query.c broker/eio/query.h \
 	broker/eio/ws_frame.c broker/eio/ws_frame.h
+
+check_PROGRAMS += \
+	tests/unit/eio/packet_test \
+	tests/unit/eio/query_test \
+	tests/unit/eio/ws_frame_test
+vectors_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS_DIR='"$(abs_top_srcdir)/tests/vectors"'
+vectors_sources = tests/vectors/vectors.c tests/vectors/vectors.h
+EXTRA_DIST += \
+	tests/vectors/eio/origin.txt \
+	tests/vectors/eio/packet.txt \
+	tests/vectors/eio/payload.txt \
+	tests/vectors/eio/query.txt
+eio_test_libs = libsio-eio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+tests_unit_eio_packet_test_SOURCES = tests/unit/eio/packet_test.c $(vectors_sources)
+tests_unit_eio_packet_test_CPPFLAGS = $(vectors_CPPFLAGS)
+tests_unit_eio_packet_test_LDADD = $(eio_test_libs)
+tests_unit_eio_query_test_SOURCES = tests/unit/eio/query_test.c $(vectors_sources)
+tests_unit_eio_query_test_CPPFLAGS = $(vectors_CPPFLAGS)
+tests_unit_eio_query_test_LDADD = $(eio_test_libs)
+tests_unit_eio_ws_frame_test_SOURCES = tests/unit/eio/ws_frame_test.c
+tests_unit_eio_ws_frame_test_LDADD = $(eio_test_libs)

@@ -4,3 +4,9 @@ libsio_sio_a_SOURCES = \
 	broker/sio/packet.c broker/sio/packet.h \
 	broker/sio/placeholder.c \
 	broker/sio/sio.h
+
+check_PROGRAMS += tests/unit/sio/packet_test
+EXTRA_DIST += tests/vectors/sio/packet.txt
+tests_unit_sio_packet_test_SOURCES = tests/unit/sio/packet_test.c $(vectors_sources)
+tests_unit_sio_packet_test_CPPFLAGS = $(vectors_CPPFLAGS)
+tests_unit_sio_packet_test_LDADD = libsio-sio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
