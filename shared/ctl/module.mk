@@ -1,1 +1,10 @@
-# See docs/ARCHITECTURE.md
+# The operator's command.
+bin_PROGRAMS += parleyctl
+parleyctl_SOURCES = \
+	shared/ctl/ctl.h \
+	shared/ctl/main.c \
+	shared/ctl/migrate.c shared/ctl/migrate.h
+parleyctl_CPPFLAGS = $(AM_CPPFLAGS) -DSQL_DIR=\"$(sqldir)\"
+parleyctl_LDADD = \
+	libparley-store.a libparley-db.a libparley-auth.a libparley-base.a \
+	$(PQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
