@@ -29,6 +29,7 @@ create table room (
     status        text not null check (status in ('PUBLIC', 'PRIVATE', 'DIRECT')),
     password_hash text,
     last_seq      bigint not null default 0,     -- taken under this row's lock: commit order is seq order
+    members       bigint not null default 0,     -- how many memberships are; changed with them, under the lock
     created_at    timestamptz not null default now(),
     archived_at   timestamptz,
     direct_low    bigint references app_user,    -- a direct room's two users, smaller id first

@@ -4,7 +4,10 @@
  */
 #include "shared/chat/rules.h"
 
+#include "shared/auth/token.h"
 #include "shared/base/utf8.h"
+
+#define USERNAME_BYTES_MAX (TOKEN_USERNAME_SIZE - 1)
 
 static bool has_byte(struct span text, char byte)
 {
@@ -68,13 +71,20 @@ static bool is_letter_or_digit(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-const char *rule_username(const struct conf *conf, struct span name)
+static bool is_username_text(struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         if (!is_letter_or_digit(c) && c != '_' && c != '.' && c != '-')
-            return "may contain only ASCII letters, digits, _, . and -";
+            return false;
     }
+    return true;
+}
+
+const char *rule_username(const struct conf *conf, struct span name)
+{
+    if (!is_username_text(name))
+        return "may contain only ASCII letters, digits, _, . and -";
     if ((int64_t)name.len < conf_int(conf, CONF_LIMIT_USERNAME_MIN))
         return "is too short";
     if ((int64_t)name.len > conf_int(conf, CONF_LIMIT_USERNAME_MAX))
@@ -109,21 +119,20 @@ const char *rule_room_password(const struct conf *conf, struct span password)
     return password_problem(password, 1, conf_int(conf, CONF_LIMIT_ROOM_PASSWORD_MAX));
 }
 
-void rule_room_key(const struct conf *conf, struct span name, struct buf *out)
+/* No configuration allows more (settings.def); direct rooms' names have at most 65. */
+#define ROOM_NAME_CHARS_MAX 255
+
+void rule_room_key(struct span name, struct buf *out)
 {
-    /* The longest names are those of direct rooms: two usernames and the @. */
-    int64_t longest = 2 * conf_int(conf, CONF_LIMIT_USERNAME_MAX) + 1;
-    if (longest < conf_int(conf, CONF_LIMIT_CHANNEL_NAME_CHARS))
-        longest = conf_int(conf, CONF_LIMIT_CHANNEL_NAME_CHARS);
     long chars = utf8_length(name);
-    if (chars <= 0 || chars > longest || utf8_is_unfit_name(name))
+    if (chars <= 0 || chars > ROOM_NAME_CHARS_MAX || utf8_is_unfit_name(name))
         return;
     utf8_fold(name, out);
 }
 
-void rule_username_key(const struct conf *conf, struct span name, struct buf *out)
+void rule_username_key(struct span name, struct buf *out)
 {
-    if (rule_username(conf, name))
+    if (name.len == 0 || name.len > USERNAME_BYTES_MAX || !is_username_text(name))
         return;
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];

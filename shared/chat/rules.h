@@ -26,9 +26,9 @@ const char *rule_room_password(const struct conf *conf, struct span password);
 
 /* Append the key under which a room of that name (any kind, any bytes) would be found; nothing if
  * there can be no such room. */
-void rule_room_key(const struct conf *conf, struct span name, struct buf *out);
+void rule_room_key(struct span name, struct buf *out);
 
 /* Append the key under which a user of that name would be found; nothing if there can be none. */
-void rule_username_key(const struct conf *conf, struct span name, struct buf *out);
+void rule_username_key(struct span name, struct buf *out);
 
 #endif

@@ -27,7 +27,8 @@ static bool is_migration_file(const struct dirent *entry)
     if (len < 10 || strspn(name, "0123456789") != 4 || name[4] != '_' ||
         strcmp(name + len - 4, ".sql") != 0)
         return false;
-    return strspn(name, "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == len - 4;
+    return strspn(name, "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
+           len - 4;
 }
 
 static int filter(const struct dirent *entry)

@@ -66,11 +66,13 @@ enum err migration_apply(struct db *db, const struct migration *migration)
     assert(is_plain(migration->name) && is_plain(migration->checksum));
     struct buf script;
     buf_init(&script, BUF_MAX_DEFAULT);
-    buf_addf(&script,
-             "%s\n;insert into schema_migration (version, name, checksum) values (%lld, '%s', '%s')",
-             migration->sql, (long long)migration->version, migration->name, migration->checksum);
-    enum err err = buf_ok(&script) ? db_exec_script(db, migration->name, script.data, SCRIPT_TIMEOUT_MS)
-                                   : ERR_FULL;
+    buf_addf(
+        &script,
+        "%s\n;insert into schema_migration (version, name, checksum) values (%lld, '%s', '%s')",
+        migration->sql, (long long)migration->version, migration->name, migration->checksum);
+    enum err err = buf_ok(&script)
+                       ? db_exec_script(db, migration->name, script.data, SCRIPT_TIMEOUT_MS)
+                       : ERR_FULL;
     buf_release(&script);
     return err;
 }

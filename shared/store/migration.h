@@ -10,9 +10,9 @@
 
 /* One migration; the text is the whole file. */
 struct migration {
-    int64_t version; /* 1, 2, 3, ... */
-    char *name;      /* "0001_init"; owned; only [0-9A-Za-z_] (checked by who makes it) */
-    char *sql;       /* owned */
+    int64_t version;   /* 1, 2, 3, ... */
+    char *name;        /* "0001_init"; owned; only [0-9A-Za-z_] (checked by who makes it) */
+    char *sql;         /* owned */
     char checksum[33]; /* hexadecimal digest of the file */
 };
 
@@ -21,7 +21,8 @@ struct migration {
 enum err migration_begin(struct db *db) MUST_CHECK;
 
 /* Was `migration` applied? *applied; then *checksum gets the checksum of that day. */
-enum err migration_find(struct db *db, int64_t version, bool *applied, struct buf *checksum) MUST_CHECK;
+enum err migration_find(struct db *db, int64_t version, bool *applied,
+                        struct buf *checksum) MUST_CHECK;
 
 /* Run it and remember it, in one transaction. */
 enum err migration_apply(struct db *db, const struct migration *migration) MUST_CHECK;
