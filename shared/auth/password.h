@@ -1,6 +1,7 @@
 /*
  * Password hashes: Argon2id through libsodium, the only file that sees its pwhash. CPU and memory
- * heavy (tens of ms): never on an event loop, never inside a transaction, one at a time per process.
+ * heavy (tens of ms): never on an event loop, never inside a transaction, one at a time per
+ * process.
  */
 #ifndef PARLEY_AUTH_PASSWORD_H
 #define PARLEY_AUTH_PASSWORD_H
