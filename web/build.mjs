@@ -1,0 +1,63 @@
+// Make what lighttpd serves: node web/build.mjs OUT. OUT is replaced as a whole.
+//   /            index.html
+//   /api         Swagger UI over our own copy of the description
+//   /api-yaml    swagger.yaml as it is;  /api-json  the same as JSON
+//   errors/      bodies for what lighttpd refuses itself under /api/v1
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import YAML from "yaml";
+
+const web = path.dirname(fileURLToPath(import.meta.url));
+const out = path.resolve(process.argv[2]);
+const fresh = `${out}.new`;
+const swaggerUi = path.join(web, "node_modules", "swagger-ui-dist");
+
+// Status -> code of the documented error body.
+const ERRORS = {
+  400: ["Bad Request", "validation_failed"],
+  403: ["Forbidden", "forbidden"],
+  404: ["Not Found", "route_not_found"],
+  405: ["Method Not Allowed", "method_not_allowed"],
+  411: ["Length Required", "validation_failed"],
+  413: ["Content Too Large", "payload_too_large"],
+  414: ["URI Too Long", "validation_failed"],
+  417: ["Expectation Failed", "validation_failed"],
+  431: ["Request Header Fields Too Large", "validation_failed"],
+  500: ["Internal Server Error", "internal"],
+  502: ["Bad Gateway", "unavailable"],
+  503: ["Service Unavailable", "unavailable"],
+  504: ["Gateway Timeout", "unavailable"],
+};
+
+function put(name, text) {
+  fs.writeFileSync(path.join(fresh, name), text, { mode: 0o644 });
+}
+
+function copy(from, name) {
+  fs.copyFileSync(from, path.join(fresh, name));
+}
+
+fs.rmSync(fresh, { recursive: true, force: true });
+fs.mkdirSync(path.join(fresh, "api"), { recursive: true });
+fs.mkdirSync(path.join(fresh, "errors"));
+
+copy(path.join(web, "index.html"), "index.html");
+copy(path.join(web, "page.css"), "page.css");
+copy(path.join(web, "api.html"), "api/index.html");
+copy(path.join(web, "api.js"), "api/api.js");
+for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"])
+  copy(path.join(swaggerUi, name), `api/${name}`);
+
+const yaml = fs.readFileSync(path.join(web, "..", "swagger.yaml"), "utf8");
+put("api/openapi.yaml", yaml);
+put("api/openapi.json", `${JSON.stringify(YAML.parse(yaml), null, 2)}\n`);
+
+for (const [status, [title, code]] of Object.entries(ERRORS))
+  put(`errors/${status}.html`, JSON.stringify({ type: "about:blank", title, status: +status, code }));
+
+put(".made", "");
+fs.rmSync(`${out}.old`, { recursive: true, force: true });
+if (fs.existsSync(out)) fs.renameSync(out, `${out}.old`);
+fs.renameSync(fresh, out);
+fs.rmSync(`${out}.old`, { recursive: true, force: true });
