@@ -1,4 +1,9 @@
 # The SQL, one file per noun; the only place where statements are written.
 noinst_LIBRARIES += libparley-store.a
 libparley_store_a_SOURCES = \
-	shared/store/migration.c shared/store/migration.h
+	shared/store/alive.h shared/store/field.h \
+	shared/store/change.c shared/store/change.h \
+	shared/store/migration.c shared/store/migration.h \
+	shared/store/room.c shared/store/room.h \
+	shared/store/session.c shared/store/session.h \
+	shared/store/user.c shared/store/user.h
