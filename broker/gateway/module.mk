@@ -1,1 +1,21 @@
-# See docs/ARCHITECTURE.md
+# The push broker: chat events <-> Socket.IO, fan-out, repair.
+noinst_LIBRARIES += libparley-gateway.a
+libparley_gateway_a_SOURCES = \
+	broker/gateway/catchup.c broker/gateway/catchup.h \
+	broker/gateway/client.c broker/gateway/client.h \
+	broker/gateway/command.c broker/gateway/command.h \
+	broker/gateway/connect.c broker/gateway/connect.h \
+	broker/gateway/gateway.c broker/gateway/gateway.h \
+	broker/gateway/livelog.c broker/gateway/livelog.h \
+	broker/gateway/pool.c broker/gateway/pool.h \
+	broker/gateway/probe.c broker/gateway/probe.h \
+	broker/gateway/relay.c broker/gateway/relay.h \
+	broker/gateway/repair.c broker/gateway/repair.h \
+	broker/gateway/room.c broker/gateway/room.h \
+	broker/gateway/seqlog.c broker/gateway/seqlog.h \
+	broker/gateway/user.c broker/gateway/user.h \
+	broker/gateway/writers.c broker/gateway/writers.h
+
+check_PROGRAMS += tests/unit/gateway/seqlog_test
+tests_unit_gateway_seqlog_test_SOURCES = tests/unit/gateway/seqlog_test.c
+tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)

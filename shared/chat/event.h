@@ -65,6 +65,9 @@ struct event {
     size_t json_len;
 };
 
+/* Free what the event owns; it is zeroed. The struct is the caller's. */
+void event_release(struct event *event);
+
 /* A growing list of events in log order; owns them. */
 struct event_list {
     struct event *items;

@@ -1,0 +1,24 @@
+/*
+ * Events from clients. Every event is a chat command: decoded on the loop, run on a pool, answered
+ * as the named event and as the ack, with the same body. Commands of one connection take effect in
+ * the order sent: a barrier waits for all before it, and all after it wait for its answer.
+ */
+#ifndef PARLEY_GATEWAY_COMMAND_H
+#define PARLEY_GATEWAY_COMMAND_H
+
+#include "broker/gateway/client.h"
+#include "broker/gateway/writers.h"
+
+/* The namespace's catch-all event handler. */
+void command_on_event(struct sio_socket *socket, const struct sio_event *event);
+
+/* write_done_fn of the writers. */
+void command_written(struct write_job *job);
+
+/* The client goes: forget what has not begun. What has begun goes on (and is delivered to others). */
+void command_drop_waiting(struct client *client);
+
+/* Publish and deliver what a commit of ours made true. Empties the list. */
+void command_deliver_events(struct gateway *gateway, struct event_list *events);
+
+#endif

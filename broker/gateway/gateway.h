@@ -1,0 +1,68 @@
+/*
+ * The push broker: chat events on one side, Socket.IO on the other. This header is the inside of
+ * broker/gateway: the one context, and how its files reach each other. Everything runs on the
+ * loop's thread; what blocks goes to the pools.
+ *
+ *   connect.c  admission: token, inbox subscription, snapshot, history, going live
+ *   client.c   a socket with its user and its memberships    user.c  a user's inbox
+ *   room.c     a room's log and its local members            livelog.c  what both have in common
+ *   command.c  events from clients -> chat commands -> answers
+ *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
+ *   pages.c    /healthz /readyz /metrics
+ */
+#ifndef PARLEY_GATEWAY_GATEWAY_H
+#define PARLEY_GATEWAY_GATEWAY_H
+
+#include "broker/gateway/pool.h"
+#include "broker/gateway/writers.h"
+#include "broker/sio/sio.h"
+#include "shared/base/idmap.h"
+#include "shared/chat/chat.h"
+
+struct relay;
+struct repair;
+struct probe;
+
+/* Counted since the start; shown by /metrics. */
+struct gateway_stats {
+    uint64_t clients_admitted, clients_denied, commands, commands_failed, events_delivered,
+        events_emitted, gaps_fetched, sweeps, sweep_finds, mqtt_received, mqtt_published,
+        mqtt_not_published;
+};
+
+struct gateway {
+    struct loop *loop;
+    const struct conf *conf;
+    struct chat *chat;
+    struct sio_server *sio;
+    struct relay *relay;
+    struct repair *repair;
+    struct probe *probe;
+    struct pool *readers;    /* admission, history, repair */
+    struct pool *commanders; /* commands other than sends */
+    struct pool *hashers;    /* one thread: password hashes */
+    struct writers *writers; /* sends, in batches */
+    struct idmap users;      /* struct user by id: those with a client here */
+    struct idmap rooms;      /* struct room by id: those with a member here */
+    struct list empty;       /* livelogs that may go at the end of the turn */
+    struct loop_defer sweep_empty;
+    int gap_events; /* BROKER_GAP_WAIT_EVENTS */
+    char id[64];    /* this broker's name */
+    struct loop_timer *drain_timer; /* not NULL: going down */
+    int64_t drain_deadline;
+    struct gateway_stats stats;
+};
+
+/* Set up everything and listen; *port gets the bound port. `conf` is kept. On failure the reason is
+ * logged. */
+enum err gateway_start(struct loop *loop, const struct conf *conf, struct gateway **out,
+                       int *port) MUST_CHECK;
+
+/* Go down gently: unready, no new connections, close those there are (clients reconnect elsewhere),
+ * let accepted commands finish; then stop the loop, after DRAIN_MS at the latest. */
+void gateway_drain(struct gateway *gateway);
+
+/* Stop accepting, close every connection, join the threads, free. Only after loop_run returned. */
+void gateway_stop(struct gateway *gateway);
+
+#endif

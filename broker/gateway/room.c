@@ -1,0 +1,152 @@
+/*
+ * Fan-out of a room's log to its members here, each from its own position. The hot path of the
+ * broker: one event, one encoding, one queue entry per member. What a member missed is catchup.c's.
+ */
+#include "broker/gateway/room.h"
+
+#include <assert.h>
+
+#include "broker/gateway/catchup.h"
+#include "broker/gateway/client.h"
+#include "broker/gateway/gateway.h"
+#include "shared/base/mem.h"
+
+static struct room *room_open(struct gateway *gateway, int64_t id, int64_t last)
+{
+    struct room *room = mem_alloc(sizeof *room);
+
+    livelog_open(&room->live, gateway, LOG_ROOM, id, last);
+    return room;
+}
+
+static void add_member(struct room *room, struct membership *membership)
+{
+    if (room->count == room->cap) {
+        room->cap = room->cap ? room->cap * 2 : 2;
+        room->members = mem_regrow(room->members, room->cap, sizeof *room->members);
+    }
+    membership->room = room;
+    membership->index = room->count;
+    room->members[room->count++] = membership;
+}
+
+void room_enter(struct gateway *gateway, struct membership *membership)
+{
+    struct livelog *live = livelog_find(gateway, LOG_ROOM, membership->room_id);
+    struct room *room;
+
+    assert(!membership->room);
+    room = live ? (struct room *)live
+                : room_open(gateway, membership->room_id, membership->head);
+    add_member(room, membership);
+    if (room->live.seq.last > membership->head)
+        catchup_begin(membership, room->live.seq.last);
+    else
+        seqlog_note(&room->live.seq, membership->head);
+    seqlog_note(&room->live.seq, membership->leave_at);
+    livelog_settle(&room->live);
+}
+
+void room_remove(struct membership *membership)
+{
+    struct room *room = membership->room;
+    struct membership *last;
+
+    catchup_cancel(membership);
+    if (!room)
+        return;
+    last = room->members[--room->count];
+    room->members[membership->index] = last;
+    last->index = membership->index;
+    membership->room = NULL;
+    if (room->count == 0)
+        livelog_maybe_empty(&room->live);
+}
+
+bool room_leave_at(struct membership *membership, int64_t seq)
+{
+    if (seq <= membership->head)
+        return false; /* of an earlier stay */
+    membership->leave_at = seq;
+    membership->rejoin_at = 0;
+    if (membership->room && !membership->catchup && membership->room->live.seq.last >= seq)
+        return room_member_ends(membership);
+    if (membership->room)
+        livelog_note(&membership->room->live, seq);
+    return false;
+}
+
+bool room_member_wants(const struct membership *membership, int64_t seq)
+{
+    if (seq <= membership->head)
+        return false;
+    if (membership->leave_at == 0 || seq <= membership->leave_at)
+        return true;
+    return membership->rejoin_at != 0 && seq >= membership->rejoin_at;
+}
+
+bool room_member_passes(struct membership *membership, const struct event *event)
+{
+    if (event->kind == EVENT_MEMBER_LEFT && membership->leave_at == 0 &&
+        event->subject == membership->client->actor.user_id)
+        membership->leave_at = event->seq;
+    return membership->leave_at != 0 && event->seq >= membership->leave_at;
+}
+
+bool room_member_ends(struct membership *membership)
+{
+    membership->leave_at = 0;
+    if (membership->rejoin_at == 0)
+        return true;
+    membership->head = membership->rejoin_at - 1;
+    membership->rejoin_at = 0;
+    return false;
+}
+
+/* Hand one event to one member. True: its stay ends with it. */
+static bool offer(struct membership *membership, const struct event *event,
+                  struct sio_message **message)
+{
+    bool passed;
+
+    if (event->seq <= membership->head)
+        return false;
+    if (room_member_wants(membership, event->seq) && event->json &&
+        !client_hides(membership->client, event->author)) {
+        if (!*message)
+            *message = sio_message_new(span_make(event->json, event->json_len));
+        if (membership->catchup)
+            catchup_hold(membership, event->seq, *message);
+        else
+            client_emit(membership->client, *message);
+    }
+    passed = room_member_passes(membership, event);
+    return passed && !membership->catchup && room_member_ends(membership);
+}
+
+void room_deliver(struct livelog *live, struct event *event)
+{
+    struct room *room = (struct room *)live;
+    struct sio_message *message = NULL;
+
+    for (size_t i = room->count; i-- > 0;) { /* backwards: a member that goes swaps in a done one */
+        struct membership *membership = room->members[i];
+
+        if (offer(membership, event, &message))
+            client_left(membership->client, membership);
+    }
+    sio_message_unref(message);
+}
+
+bool room_is_empty(const struct livelog *live)
+{
+    return ((const struct room *)live)->count == 0;
+}
+
+void room_free(struct livelog *live)
+{
+    struct room *room = (struct room *)live;
+
+    free(room->members);
+    free(room);
+}

@@ -1,0 +1,235 @@
+/*
+ * Batching of sends. What a batch checks and writes is chat_send_batch's; here is only the queueing:
+ * which thread, how many at once, what is tried again, what is too late.
+ */
+#include "broker/gateway/writers.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/mem.h"
+
+struct writer {
+    struct writers *writers;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct list queue; /* under lock */
+    bool stop;         /* under lock */
+    /* The thread's own. */
+    struct db *db;
+    struct list busy; /* their room was locked: they go first next time */
+    struct write_job **batch;
+    struct chat_command **commands;
+    enum chat_progress *progress;
+};
+
+struct writers {
+    struct loop *loop;
+    const struct conf *conf;
+    write_done_fn done;
+    int batch_max;
+    int limit;
+    int64_t timeout_ms;
+    uint64_t waiting, batches, sends; /* atomic */
+    int count;
+    struct writer items[];
+};
+
+/* A finished batch on its way to the loop. */
+struct delivery {
+    struct loop_task task;
+    struct writers *writers;
+    int count;
+    struct write_job *jobs[];
+};
+
+static void deliver(void *arg)
+{
+    struct delivery *delivery = arg;
+
+    struct writers *writers = delivery->writers;
+
+    __atomic_sub_fetch(&writers->waiting, (uint64_t)delivery->count, __ATOMIC_RELAXED);
+    for (int i = 0; i < delivery->count; i++)
+        writers->done(delivery->jobs[i]);
+    free(delivery);
+}
+
+/* Wait for work and take up to a batch of it, the busy ones first. 0: stop. */
+static int take(struct writer *writer)
+{
+    int count = 0, max = writer->writers->batch_max;
+    struct list *node;
+
+    while (count < max && (node = list_take_first(&writer->busy)))
+        writer->batch[count++] = list_entry(node, struct write_job, node);
+    pthread_mutex_lock(&writer->lock);
+    while (count == 0 && !writer->stop && list_is_empty(&writer->queue))
+        pthread_cond_wait(&writer->wake, &writer->lock);
+    while (!writer->stop && count < max && (node = list_take_first(&writer->queue)))
+        writer->batch[count++] = list_entry(node, struct write_job, node);
+    if (writer->stop)
+        count = 0;
+    pthread_mutex_unlock(&writer->lock);
+    return count;
+}
+
+/* Fail what is too late; the rest is moved to the front. Returns how many are left to write. */
+static int expire(struct writer *writer, int count, struct delivery *delivery)
+{
+    int64_t oldest = clock_mono_ms() - writer->writers->timeout_ms;
+    int left = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct write_job *job = writer->batch[i];
+
+        if (job->started_ms > oldest) {
+            writer->batch[left++] = job;
+        } else {
+            chat_command_fail(job->command, ERR_UNAVAILABLE);
+            delivery->jobs[delivery->count++] = job;
+        }
+    }
+    return left;
+}
+
+static void write_batch(struct writer *writer, int count, struct delivery *delivery)
+{
+    int64_t deadline = INT64_MAX;
+
+    for (int i = 0; i < count; i++) {
+        struct write_job *job = writer->batch[i];
+
+        writer->commands[i] = job->command;
+        if (job->started_ms + writer->writers->timeout_ms < deadline)
+            deadline = job->started_ms + writer->writers->timeout_ms;
+    }
+    db_set_deadline(writer->db, deadline);
+    chat_send_batch(writer->db, writer->commands, writer->progress, (size_t)count);
+    for (int i = 0; i < count; i++) {
+        if (writer->progress[i] == CHAT_BUSY)
+            list_append(&writer->busy, &writer->batch[i]->node);
+        else
+            delivery->jobs[delivery->count++] = writer->batch[i];
+    }
+    __atomic_add_fetch(&writer->writers->batches, 1, __ATOMIC_RELAXED);
+}
+
+static void *writer_thread(void *arg)
+{
+    struct writer *writer = arg;
+    struct writers *writers = writer->writers;
+    int count;
+
+    while ((count = take(writer)) > 0) {
+        struct delivery *delivery =
+            mem_alloc(sizeof *delivery + (size_t)count * sizeof delivery->jobs[0]);
+
+        delivery->writers = writers;
+        count = expire(writer, count, delivery);
+        if (count > 0)
+            write_batch(writer, count, delivery);
+        __atomic_add_fetch(&writers->sends, (uint64_t)delivery->count, __ATOMIC_RELAXED);
+        delivery->task.fn = deliver;
+        delivery->task.arg = delivery;
+        loop_post(writers->loop, &delivery->task);
+    }
+    return NULL;
+}
+
+static void writer_start(struct writer *writer, struct writers *writers)
+{
+    size_t max = (size_t)writers->batch_max;
+
+    writer->writers = writers;
+    pthread_mutex_init(&writer->lock, NULL);
+    pthread_cond_init(&writer->wake, NULL);
+    list_init(&writer->queue);
+    list_init(&writer->busy);
+    writer->batch = mem_array(max, sizeof *writer->batch);
+    writer->commands = mem_array(max, sizeof *writer->commands);
+    writer->progress = mem_array(max, sizeof *writer->progress);
+    writer->db = db_open(conf_str(writers->conf, CONF_PG_CONNINFO), writers->timeout_ms,
+                         conf_int(writers->conf, CONF_PG_LOCK_TIMEOUT_MS));
+    if (pthread_create(&writer->thread, NULL, writer_thread, writer) != 0)
+        abort();
+}
+
+struct writers *writers_new(struct loop *loop, const struct conf *conf, write_done_fn done)
+{
+    int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
+    struct writers *writers =
+        mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
+    sigset_t all, old;
+
+    writers->loop = loop;
+    writers->conf = conf;
+    writers->done = done;
+    writers->batch_max = (int)conf_int(conf, CONF_BROKER_BATCH);
+    writers->limit = (int)conf_int(conf, CONF_LIMIT_QUEUE);
+    writers->timeout_ms = conf_int(conf, CONF_PG_TIMEOUT_MS);
+    writers->count = count;
+    sigfillset(&all); /* signals belong to the loop's thread */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (int i = 0; i < count; i++)
+        writer_start(&writers->items[i], writers);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return writers;
+}
+
+static void writer_stop(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    writer->stop = true;
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    pthread_join(writer->thread, NULL);
+    db_close(writer->db);
+    free(writer->batch);
+    free(writer->commands);
+    free(writer->progress);
+    pthread_cond_destroy(&writer->wake);
+    pthread_mutex_destroy(&writer->lock);
+}
+
+void writers_free(struct writers *writers)
+{
+    if (!writers)
+        return;
+    for (int i = 0; i < writers->count; i++)
+        writer_stop(&writers->items[i]);
+    free(writers);
+}
+
+/* FNV-1a over the folded room name. */
+static struct writer *writer_of(struct writers *writers, struct span key)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < key.len; i++)
+        hash = (hash ^ (unsigned char)key.ptr[i]) * 16777619u;
+    return &writers->items[hash % (uint32_t)writers->count];
+}
+
+enum err writers_submit(struct writers *writers, struct write_job *job)
+{
+    struct writer *writer = writer_of(writers, chat_command_room_key(job->command));
+
+    if (__atomic_load_n(&writers->waiting, __ATOMIC_RELAXED) >= (uint64_t)writers->limit)
+        return ERR_FULL;
+    __atomic_add_fetch(&writers->waiting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&writer->lock);
+    list_append(&writer->queue, &job->node);
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+    return ERR_OK;
+}
+
+void writers_stats(const struct writers *writers, struct writers_stats *out)
+{
+    out->waiting = __atomic_load_n(&writers->waiting, __ATOMIC_RELAXED);
+    out->batches = __atomic_load_n(&writers->batches, __ATOMIC_RELAXED);
+    out->sends = __atomic_load_n(&writers->sends, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,40 @@
+/*
+ * The writers: threads that write sends in batches. Rooms are spread over them by name, so the sends
+ * of one room stay in order. A writer takes all that waits and writes it as one transaction: no
+ * timer, the batch is what came in while the last one was being written.
+ */
+#ifndef PARLEY_GATEWAY_WRITERS_H
+#define PARLEY_GATEWAY_WRITERS_H
+
+#include "broker/net/loop.h"
+#include "shared/base/conf.h"
+#include "shared/base/list.h"
+#include "shared/chat/chat.h"
+
+struct writers;
+
+/* Embedded in the caller's job. */
+struct write_job {
+    struct chat_command *command; /* a decoded CHAT_SEND_MESSAGE */
+    int64_t started_ms;           /* when it came in: late after PG_TIMEOUT_MS */
+    struct list node;
+};
+
+/* On the loop, for every job that was accepted, in order per room; the command is done. */
+typedef void (*write_done_fn)(struct write_job *job);
+
+/* Starts the threads. Owned by the caller. */
+struct writers *writers_new(struct loop *loop, const struct conf *conf, write_done_fn done);
+/* Finish the batches in hand, drop what waits, join. Only when the loop runs no more. */
+void writers_free(struct writers *writers);
+
+/* ERR_FULL: not taken. */
+enum err writers_submit(struct writers *writers, struct write_job *job) MUST_CHECK;
+
+/* For /metrics: sends accepted and not answered yet; batches and sends written since the start. Any thread. */
+struct writers_stats {
+    uint64_t waiting, batches, sends;
+};
+void writers_stats(const struct writers *writers, struct writers_stats *out);
+
+#endif
