@@ -60,12 +60,17 @@ struct event *event_list_add(struct event_list *list)
     return event;
 }
 
+void event_release(struct event *event)
+{
+    mem_free(event->room_name);
+    mem_free(event->json);
+    *event = (struct event){0};
+}
+
 void event_list_release(struct event_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        mem_free(list->items[i].room_name);
-        mem_free(list->items[i].json);
-    }
+    for (size_t i = 0; i < list->count; i++)
+        event_release(&list->items[i]);
     mem_free(list->items);
     event_list_init(list);
 }
