@@ -1,0 +1,140 @@
+/* MQTT: each row of a log is one message on its topic; who is live follows the logs. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import * as check from './lib/check.mjs';
+import { run, shared } from './lib/instance.mjs';
+import { mqttOptions, subscribe } from './lib/mqtt.mjs';
+import { signup, signups, unique } from './lib/users.mjs';
+import { until } from './lib/wait.mjs';
+
+const instance = await shared({ after });
+const at = (name) => `/channels/${encodeURIComponent(name)}`;
+
+async function userId(user) {
+  return (await instance.sql(`select id from app_user where username = '${user.username}'`))[0][0];
+}
+
+test('each message is on its room\'s topic: the event array, with seq, kind, actor and author beside it', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const name = unique('topic');
+  const { topic, lastSeq } = await ann.create(name);
+  const id = await userId(ann);
+  const tap = await subscribe(t, instance, topic);
+  const client = await ann.connect(t);
+  const bySocket = await client.must('sendMessage', { room: name, text: 'by "socket" é😀\n', nonce: 'n' });
+  const byRest = await ann.say(name, 'by REST');
+  for (const { seq } of [bySocket, byRest]) {
+    const seen = await tap.waitFor(`seq ${seq} on ${topic}`, (each) => each.props.seq === String(seq));
+    const emitted = await client.waitFor('newMessage', (body) => body.seq === seq);
+    assert.deepEqual(JSON.parse(seen.payload), ['newMessage', emitted]);
+    assert.equal(seen.qos, 1);
+    assert.equal(seen.retain, 0);
+    assert.equal(seen.props.kind, 'text');
+    assert.equal(seen.props.actor, id);
+    assert.equal(seen.props.author, id);
+  }
+  await bob.join(name);
+  const joined = await tap.waitFor('memberJoined', (each) => each.props.kind === 'memberJoined');
+  assert.equal(JSON.parse(joined.payload)[0], 'memberJoined');
+  await tap.waitFor('the system message', (each) => each.props.kind === 'system');
+  await bob.leave(name);
+  await tap.waitFor('memberLeft', (each) => each.props.kind === 'memberLeft');
+  const { lastSeq: last } = await ann.must('GET', at(name));
+  await tap.waitFor('the last row', (each) => each.props.seq === String(last));
+  const seqs = tap.messages.map((each) => Number(each.props.seq)).sort((a, b) => a - b);
+  assert.deepEqual(seqs, Array.from({ length: last - lastSeq }, (_, i) => lastSeq + 1 + i));
+});
+
+test('the user\'s inbox tells of joining, leaving, a direct room and logout', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const name = unique('inbox');
+  const { topic } = await ann.create(name);
+  const tap = await subscribe(t, instance, `parley/v1/users/${await userId(bob)}`);
+  await bob.join(name);
+  await bob.leave(name);
+  await ann.create(bob.username, 'DIRECT');
+  await bob.must('POST', '/auth/logout');
+  await tap.waitFor('sessionEnded', (each) => each.props.kind === 'sessionEnded');
+  const kinds = tap.messages.map((each) => each.props.kind);
+  for (const kind of ['joined', 'left', 'sessionEnded']) assert.ok(kinds.includes(kind), kinds.join());
+  check.contiguous(tap.messages.map((each) => Number(each.props.seq)).sort((a, b) => a - b), 'the inbox');
+  const joined = tap.messages.find((each) => each.props.kind === 'joined');
+  assert.equal(`parley/v1/rooms/${joined.props.room}`, topic);
+});
+
+test('a room nobody here is in is still published for others', async (t) => {
+  const ann = await signup(instance);
+  const name = unique('quiet');
+  const { topic } = await ann.create(name);
+  const tap = await subscribe(t, instance, topic);
+  const { seq } = await ann.say(name, 'anyone?');
+  await tap.waitFor('the message', (each) => each.props.seq === String(seq));
+});
+
+test('a broker listens to a room from its first local member to its last', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const name = unique('subs');
+  await ann.create(name);
+  await bob.join(name);
+  /* mosquitto counts subscriptions in $SYS; other traces are parley's own. */
+  const config = await instance.config();
+  const tap = await subscribe(t, instance, '$SYS/broker/subscriptions/count').catch(() => null);
+  if (!tap || config['mqtt.username'] === undefined) {
+    t.diagnostic('$SYS is closed to parley: behaviour only');
+  }
+  const count = () => Number(tap?.messages.at(-1)?.payload ?? NaN);
+  const counted = tap && await until('a first count', () => tap.messages.length > 0, { timeout: 3000 }).catch(() => false);
+  const before = count();
+  const first = await ann.connect(t);
+  const second = await bob.connect(t);
+  await bob.say(name, 'both');
+  for (const each of [first, second]) await each.waitFor('newMessage', (body) => body.text === 'both');
+  if (counted) await until('new subscriptions', () => count() > before, { timeout: 30_000, every: 100 });
+  first.close();
+  await bob.say(name, 'one');
+  await second.waitFor('newMessage', (body) => body.text === 'one');
+  second.close();
+  if (counted) await until('the subscriptions to end', () => count() <= before, { timeout: 30_000, every: 100 });
+  await ann.say(name, 'none');
+  const again = await ann.connect(t, { auth: { history: 1 } });
+  check.message(again.history[name].at(-1), { text: 'none' });
+  await bob.say(name, 'back');
+  await again.waitFor('newMessage', (body) => body.text === 'back');
+});
+
+test('the MQTT service takes no one without parley\'s credentials', async () => {
+  const [host, port] = instance.status.mqtt.split(':');
+  const anonymous = await run('mosquitto_pub', ['-V', '5', '-h', host, '-p', port, '-t', 'parley/v1/rooms/1', '-m', 'x']);
+  assert.notEqual(anonymous.code, 0);
+  assert.equal(host, '127.0.0.1');
+});
+
+test('foreign, retained and mangled messages on a room\'s topic change nothing', async (t) => {
+  const ann = await signup(instance);
+  const name = unique('noise');
+  const { topic, lastSeq } = await ann.create(name);
+  const client = await ann.connect(t);
+  const options = await mqttOptions(instance);
+  const publish = async (...args) => {
+    const result = await run('mosquitto_pub', [...options, '-q', '1', '-t', topic, ...args]);
+    assert.equal(result.code, 0, result.stderr);
+  };
+  const property = (key, value) => ['-D', 'publish', 'user-property', key, value];
+  await publish('-m', 'rubbish');
+  await publish('-n');
+  await publish('-m', '["newMessage",{}]', ...property('seq', '0'), ...property('kind', 'text'));
+  await publish('-m', '["newMessage",{}]', ...property('seq', '-1'), ...property('kind', 'text'));
+  await publish('-m', '["newMessage",{}]', ...property('seq', 'x'), ...property('kind', 'text'));
+  await publish('-m', '["newMessage",{}]', ...property('seq', '99999999999999999999'), ...property('kind', 'text'));
+  await publish('-m', '["newMessage",{"far":1}]', ...property('seq', String(lastSeq + 1_000_000)), ...property('kind', 'text'));
+  await publish('-m', '["newMessage",{"old":1}]', ...property('seq', '1'), ...property('kind', 'text'));
+  await publish('-r', '-m', '["newMessage",{"retained":1}]', ...property('seq', String(lastSeq + 1)), ...property('kind', 'text'));
+  const later = await ann.connect(t);
+  for (let i = 0; i < 3; i++) await ann.say(name, `real ${i}`);
+  for (const each of [client, later]) {
+    await each.waitFor('newMessage', (body) => body.text === 'real 2');
+    const texts = each.received('newMessage').map((body) => body.text);
+    assert.deepEqual(texts.filter(Boolean), ['real 0', 'real 1', 'real 2']);
+  }
+  await publish('-r', '-n');
+});
