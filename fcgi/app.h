@@ -1,0 +1,42 @@
+/*
+ * What a worker process has, and what one call of a resource gets: the words that the files of
+ * this folder share.
+ */
+#ifndef PARLEY_FCGI_APP_H
+#define PARLEY_FCGI_APP_H
+
+#include "fcgi/request.h"
+#include "fcgi/response.h"
+#include "shared/bus/bus.h"
+#include "shared/chat/chat.h"
+#include "shared/chat/read.h"
+
+#define API_BASE "/api/v1"
+
+/* Made by main before threads start, read-only afterwards; what it points to is thread-safe. */
+struct app {
+    const struct conf *conf;
+    struct chat *chat;
+    struct bus_thread *bus;
+};
+
+/* One request being answered. `db` is the thread's own. */
+struct call {
+    const struct app *app;
+    struct db *db;
+    struct request *request;
+    struct response *response;
+    struct chat_actor actor; /* who asks; zeroed where the route needs no authentication */
+};
+
+/* Open a connection with the configuration's deadlines; owned by the caller. */
+struct db *app_open_db(const struct conf *conf);
+
+/* Answer one request that the transport brings. True: answered in full. False: the answer broke off
+ * and the connection must be ended without a proper end, so that the client notices. */
+bool app_dispatch(const struct app *app, struct db *db, const struct transport *transport);
+
+/* Hand events to MQTT without waiting. What is refused is delivered by the brokers' sweep. */
+void app_publish(const struct app *app, const struct event_list *events);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * One request from its first byte to the last of its answer: parse, route, authenticate, read the
+ * body, call the resource, send. The only place that knows this order.
+ */
+#include "fcgi/app.h"
+
+#include "fcgi/cors.h"
+#include "fcgi/routes.h"
+#include "shared/base/clock.h"
+#include "shared/base/log.h"
+
+struct db *app_open_db(const struct conf *conf)
+{
+    return db_open(conf_str(conf, CONF_PG_CONNINFO), conf_int(conf, CONF_PG_TIMEOUT_MS),
+                   conf_int(conf, CONF_PG_LOCK_TIMEOUT_MS));
+}
+
+static struct request_limits limits_of(const struct conf *conf)
+{
+    return (struct request_limits){
+        .uri_bytes = (size_t)conf_int(conf, CONF_LIMIT_HEADER_BYTES),
+        .body_bytes = (size_t)conf_int(conf, CONF_LIMIT_BODY_BYTES),
+        .trusted_proxies = conf_str(conf, CONF_TRUSTED_PROXIES),
+    };
+}
+
+/* The methods of a path, for Allow and its CORS namesake. */
+static void list_methods(const struct route_match *match, struct buf *out)
+{
+    for (int i = 0; i < METHOD_OTHER; i++) {
+        if (!match->methods[i])
+            continue;
+        buf_add_str(out, method_name((enum method)i));
+        buf_add_str(out, ", ");
+    }
+    buf_add_str(out, "OPTIONS");
+}
+
+static void add_methods(struct response *response, const char *header,
+                        const struct route_match *match)
+{
+    struct buf methods;
+
+    buf_init(&methods, 256);
+    list_methods(match, &methods);
+    response_header(response, header, "%s", methods.data);
+    buf_release(&methods);
+}
+
+/* ---- CORS ---- */
+
+/* Answers depend on Origin as soon as a list is configured, so caches must know. */
+static bool add_cors(struct call *call)
+{
+    const char *list = conf_str(call->app->conf, CONF_SIO_ORIGINS);
+    struct span origin = request_header(call->request, "HTTP_ORIGIN");
+
+    if (!*list)
+        return false;
+    response_header(call->response, "Vary", "Origin");
+    if (!span_present(origin) || !cors_is_allowed(list, origin))
+        return false;
+    response_header(call->response, "Access-Control-Allow-Origin", "%.*s", (int)origin.len,
+                    origin.ptr);
+    response_header(call->response, "Access-Control-Expose-Headers",
+                    "Link, Location, Retry-After, X-Request-Id");
+    return true;
+}
+
+static void answer_options(struct call *call, const struct route_match *match, bool origin_allowed)
+{
+    struct response *response = call->response;
+
+    response_empty(response, 204);
+    add_methods(response, "Allow", match);
+    if (!origin_allowed)
+        return;
+    add_methods(response, "Access-Control-Allow-Methods", match);
+    response_header(response, "Access-Control-Allow-Headers",
+                    "Authorization, Content-Type, Idempotency-Key");
+    response_header(response, "Access-Control-Max-Age", "600");
+}
+
+/* ---- the order of things ---- */
+
+static enum err authenticate(struct call *call)
+{
+    struct span token = request_header(call->request, "HTTP_AUTHORIZATION");
+
+    if (!span_present(token))
+        return ERR_UNAUTHENTICATED;
+    return chat_authenticate(call->app->chat, token, call->request->address, &call->actor);
+}
+
+static bool takes_body(enum method method)
+{
+    return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+}
+
+static void run_route(struct call *call, const struct route *route,
+                      const struct request_limits *limits)
+{
+    enum err err = ERR_OK;
+
+    if (route->flags & ROUTE_AUTH)
+        err = authenticate(call);
+    if (!err && takes_body(call->request->method))
+        err = request_read_body(call->request, limits);
+    if (err) {
+        response_error(call->response, err);
+        return;
+    }
+    db_set_deadline(call->db, clock_mono_ms() + conf_int(call->app->conf, CONF_PG_TIMEOUT_MS));
+    route->handle(call);
+    db_set_deadline(call->db, 0);
+}
+
+static void answer(struct call *call)
+{
+    struct request_limits limits = limits_of(call->app->conf);
+    struct request *request = call->request;
+    enum err err = request_parse(request, &limits);
+    bool origin_allowed = add_cors(call);
+
+    call->response->head_only = request->method == METHOD_HEAD;
+    if (err) {
+        response_error(call->response, err);
+        return;
+    }
+    struct route_match match = route_find(request);
+    if (match.route) {
+        run_route(call, match.route, &limits);
+    } else if (!match.known) {
+        response_error(call->response, ERR_ROUTE_NOT_FOUND);
+    } else if (request->method == METHOD_OPTIONS) {
+        answer_options(call, &match, origin_allowed);
+    } else {
+        add_methods(call->response, "Allow", &match);
+        response_error(call->response, ERR_METHOD_NOT_ALLOWED);
+    }
+}
+
+static void log_call(const struct call *call, int64_t began_us)
+{
+    const struct response *response = call->response;
+    enum log_level level = response->status >= 500 || response->cut ? LOG_WARN : LOG_DEBUG;
+
+    log_event(level, "request",
+              "request=%s method=%s status=%d cut=%d user=%lld address=%s us=%lld",
+              call->request->id, method_name(call->request->method), response->status,
+              response->cut, (long long)call->actor.user_id, call->request->address,
+              (long long)(clock_mono_us() - began_us));
+}
+
+bool app_dispatch(const struct app *app, struct db *db, const struct transport *transport)
+{
+    struct request request;
+    struct response response;
+    struct call call = {.app = app, .db = db, .request = &request, .response = &response};
+    int64_t began_us = clock_mono_us();
+
+    request_init(&request, transport);
+    response_init(&response, transport, request.id);
+    answer(&call);
+    if (!response.started)
+        response_send(&response);
+    log_call(&call, began_us);
+    bool complete = !response.cut;
+    response_release(&response);
+    request_release(&request);
+    return complete;
+}

@@ -1,0 +1,175 @@
+/*
+ * parley-fcgi: the REST interface as a FastCGI worker process, or as a CGI program. Reads the
+ * configuration, starts the threads, waits for a signal, stops.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "fcgi/cgi.h"
+#include "fcgi/routes.h"
+#include "fcgi/worker.h"
+#include "shared/base/log.h"
+#include "shared/base/random.h"
+
+#define SECRET_MIN 32
+
+struct arguments {
+    const char *config;
+    bool routes;
+    bool help;
+};
+
+static bool parse_arguments(int argc, char **argv, struct arguments *out)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"routes", no_argument, NULL, 'r'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option;
+
+    out->config = getenv("PARLEY_CONFIG");
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (option == 'c')
+            out->config = optarg;
+        else if (option == 'r')
+            out->routes = true;
+        else if (option == 'h')
+            out->help = true;
+        else
+            return false;
+    }
+    return optind == argc;
+}
+
+static void usage(FILE *out)
+{
+    fputs("usage: parley-fcgi [--config FILE]\n"
+          "       parley-fcgi --routes\n"
+          "\n"
+          "The REST interface as a FastCGI worker on the unix socket fcgi.socket, or on standard\n"
+          "input if that is a listening socket, or as a CGI program.\n"
+          "\n"
+          "  -c, --config FILE   configuration file; default: $PARLEY_CONFIG, else none\n"
+          "      --routes        print the table of routes\n",
+          out);
+}
+
+static bool load(const char *path, struct conf **conf)
+{
+    enum log_level level = LOG_INFO;
+    struct buf problem;
+
+    buf_init(&problem, 4096);
+    enum err err = conf_load(path, conf, &problem);
+    if (!err && log_level_parse(conf_str(*conf, CONF_LOG_LEVEL), &level) != ERR_OK) {
+        err = ERR_VALIDATION_FAILED;
+        buf_add_str(&problem, "log.level: must be debug, info, warn or error");
+    }
+    if (!err && strlen(conf_str(*conf, CONF_AUTH_SECRET)) < SECRET_MIN) {
+        err = ERR_VALIDATION_FAILED;
+        buf_add_str(&problem, "auth.secret: must have at least 32 bytes");
+    }
+    if (err)
+        fprintf(stderr, "parley-fcgi: %s\n", problem.data ? problem.data : "no configuration");
+    else
+        log_open("parley-fcgi", level, conf_bool(*conf, CONF_LOG_JSON));
+    buf_release(&problem);
+    return !err;
+}
+
+static struct bus_thread *open_bus(const struct conf *conf)
+{
+    char unique[RANDOM_ID_SIZE], client_id[64];
+
+    random_id(unique);
+    snprintf(client_id, sizeof client_id, "parley-fcgi-%s", unique);
+    const struct bus_options options = {.host = conf_str(conf, CONF_MQTT_HOST),
+                                        .port = (int)conf_int(conf, CONF_MQTT_PORT),
+                                        .username = conf_str(conf, CONF_MQTT_USERNAME),
+                                        .password = conf_str(conf, CONF_MQTT_PASSWORD),
+                                        .client_id = client_id,
+                                        .keepalive_s = (int)conf_int(conf, CONF_MQTT_KEEPALIVE_S),
+                                        .inflight = (int)conf_int(conf, CONF_MQTT_INFLIGHT)};
+    return bus_thread_new(&options, options.inflight);
+}
+
+/* Signals are taken here and nowhere else: every other thread has them blocked. */
+static void wait_for_end(const sigset_t *ending)
+{
+    int number = 0;
+
+    sigwait(ending, &number);
+    log_event(LOG_INFO, "stopping", "signal=%d", number);
+}
+
+static int serve_fastcgi(const struct app *app, const sigset_t *ending)
+{
+    const char *path = conf_str(app->conf, CONF_FCGI_SOCKET);
+    int threads = (int)conf_int(app->conf, CONF_FCGI_THREADS);
+    int listen_fd = STDIN_FILENO;
+
+    if (*path && worker_listen(path, &listen_fd) != ERR_OK)
+        return 1;
+    struct worker_pool *pool = worker_pool_start(app, listen_fd, !*path, threads);
+    log_event(LOG_INFO, "started", "socket=%s threads=%d", *path ? path : "(inherited)", threads);
+    wait_for_end(ending);
+    worker_pool_stop(pool);
+    if (*path) {
+        close(listen_fd);
+        unlink(path);
+    }
+    log_event(LOG_INFO, "stopped", "socket=%s", *path ? path : "(inherited)");
+    return 0;
+}
+
+static int run(const struct conf *conf, const sigset_t *ending)
+{
+    bool cgi = worker_is_cgi();
+    bool cgi_request = cgi && getenv("REQUEST_METHOD");
+
+    if (cgi && !cgi_request && !*conf_str(conf, CONF_FCGI_SOCKET)) {
+        fputs("parley-fcgi: fcgi.socket is empty, standard input is no listening socket, and "
+              "there is no CGI request\n",
+              stderr);
+        return 1;
+    }
+    struct app app = {.conf = conf, .chat = chat_new(conf), .bus = open_bus(conf)};
+    int code = 0;
+    if (cgi_request)
+        cgi_run(&app);
+    else
+        code = serve_fastcgi(&app, ending);
+    bus_thread_free(app.bus);
+    chat_free(app.chat);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    struct conf *conf = NULL;
+    sigset_t ending;
+
+    if (!parse_arguments(argc, argv, &arguments)) {
+        usage(stderr);
+        return 2;
+    }
+    if (arguments.help || arguments.routes) {
+        if (arguments.help)
+            usage(stdout);
+        else
+            route_print(stdout);
+        return 0;
+    }
+    if (!load(arguments.config, &conf))
+        return 1;
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ending, NULL);
+    int code = run(conf, &ending);
+    conf_free(conf);
+    return code;
+}

@@ -1,0 +1,102 @@
+/* /channels/{name}/messages: pages of history, one message, and sending. */
+#include "fcgi/resources.h"
+
+#include "fcgi/command.h"
+#include "fcgi/page.h"
+#include "shared/base/json_scan.h"
+
+static bool read_page(struct call *call, struct chat_page *page)
+{
+    if (!page_seq(call, "before", 1, &page->before) || !page_seq(call, "after", 0, &page->after) ||
+        !page_seq(call, "around", 1, &page->around) || !page_limit(call, &page->limit))
+        return false;
+    int cursors = 0;
+    const char *names[] = {"before", "after", "around"};
+    for (int i = 0; i < 3; i++)
+        cursors += span_present(request_query(call->request, names[i]));
+    if (cursors <= 1)
+        return true;
+    response_invalid(call->response, "before", "give only one of before, after, around");
+    return false;
+}
+
+/* The seq of the page's first and last message: where the neighbouring pages begin. */
+static void link_pages(struct call *call, const struct chat_page *page, bool has_more)
+{
+    struct span list = json_member(buf_span(&call->response->body), "messages");
+    struct span first = SPAN_NONE, last = SPAN_NONE, value;
+    size_t cursor = 0;
+
+    while (json_next(list, &cursor, NULL, &value)) {
+        last = json_member(value, "seq");
+        if (!span_present(first))
+            first = last;
+    }
+    if (!span_present(first))
+        return;
+    bool forward = span_present(request_query(call->request, "after"));
+    if (page->around || (!forward && has_more))
+        page_link(call, "prev", "before", first);
+    if (page->around || (forward && has_more))
+        page_link(call, "next", "after", last);
+}
+
+void messages_list(struct call *call)
+{
+    struct chat_page page = {0};
+    bool has_more = false;
+
+    if (!read_page(call, &page))
+        return;
+    enum err err = chat_messages_page(call->db, &call->actor, call->request->args[0], &page,
+                                      &call->response->body, &has_more);
+    if (err)
+        response_error(call->response, err);
+    else
+        link_pages(call, &page, has_more);
+}
+
+void messages_send(struct call *call)
+{
+    struct chat_command *command = command_new(call, CHAT_SEND_MESSAGE);
+    struct span nonce = request_header(call->request, "HTTP_IDEMPOTENCY_KEY");
+
+    chat_command_preset(command, CHAT_FIELD_ROOM, call->request->args[0]);
+    if (span_present(nonce))
+        chat_command_preset(command, CHAT_FIELD_NONCE, nonce);
+    if (command_run(call, command, buf_span(&call->request->body))) {
+        bool seen = chat_command_is_replay(command);
+        command_location(call, call->request->args[0], chat_command_seq(command));
+        command_resource(call, command, seen ? 200 : 201);
+    }
+    chat_command_free(command);
+}
+
+/* The path's seq; 0 for what cannot be one. */
+static int64_t parse_seq(struct span text)
+{
+    int64_t value = 0;
+
+    if (text.len > 18)
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return 0;
+        value = value * 10 + (text.ptr[i] - '0');
+    }
+    return value;
+}
+
+void messages_get(struct call *call)
+{
+    int64_t seq = parse_seq(call->request->args[1]);
+
+    if (seq == 0) {
+        response_error(call->response, ERR_MESSAGE_NOT_FOUND);
+        return;
+    }
+    enum err err = chat_message_get(call->db, &call->actor, call->request->args[0], seq,
+                                    &call->response->body);
+    if (err)
+        response_error(call->response, err);
+}

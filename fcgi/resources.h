@@ -1,0 +1,34 @@
+/* The resources: each answers one route (routes.c) by filling call->response. */
+#ifndef PARLEY_FCGI_RESOURCES_H
+#define PARLEY_FCGI_RESOURCES_H
+
+#include "fcgi/app.h"
+
+void auth_signup(struct call *call);
+void auth_login(struct call *call);
+void auth_refresh(struct call *call);
+void auth_logout(struct call *call);
+
+void users_get_me(struct call *call);
+void users_get(struct call *call);
+
+void channels_list(struct call *call);
+void channels_create(struct call *call);
+void channels_get(struct call *call);
+void channels_update(struct call *call);
+void channels_delete(struct call *call);
+
+void members_list(struct call *call);
+void members_join(struct call *call);
+void members_leave(struct call *call);
+
+void messages_list(struct call *call);
+void messages_send(struct call *call);
+void messages_get(struct call *call);
+
+void history_get(struct call *call);
+
+void health_live(struct call *call);
+void health_ready(struct call *call);
+
+#endif

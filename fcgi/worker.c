@@ -1,0 +1,207 @@
+/*
+ * FastCGI through libfcgi: one thread per request in flight, each with a database connection of its
+ * own. It moves bytes between libfcgi and app_dispatch; what they mean is not known here.
+ */
+#include "fcgi/worker.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "shared/base/log.h"
+#include "shared/base/mem.h"
+
+#define BACKLOG 1024
+#define ACCEPT_PAUSE_MS 50 /* after a failed accept, such as EMFILE: it passes by itself */
+
+struct worker {
+    struct worker_pool *pool;
+    pthread_t thread;
+    atomic_bool ended;
+};
+
+struct worker_pool {
+    const struct app *app;
+    int listen_fd;
+    bool shared;
+    atomic_bool stopping;
+    int count;
+    struct worker workers[];
+};
+
+/* ---- libfcgi as a transport ---- */
+
+static const char *fcgx_param(void *ctx, const char *name)
+{
+    FCGX_Request *request = ctx;
+
+    return FCGX_GetParam(name, request->envp);
+}
+
+static ssize_t fcgx_read(void *ctx, char *out, size_t len)
+{
+    FCGX_Request *request = ctx;
+    int got = FCGX_GetStr(out, (int)len, request->in);
+
+    return got == 0 && FCGX_GetError(request->in) ? -1 : got;
+}
+
+static bool fcgx_write(void *ctx, const char *bytes, size_t len)
+{
+    FCGX_Request *request = ctx;
+
+    while (len > 0) {
+        int piece = len < 1 << 20 ? (int)len : 1 << 20;
+        if (FCGX_PutStr(bytes, piece, request->out) != piece)
+            return false;
+        bytes += piece;
+        len -= (size_t)piece;
+    }
+    return true;
+}
+
+static bool fcgx_flush(void *ctx)
+{
+    FCGX_Request *request = ctx;
+
+    return FCGX_FFlush(request->out) == 0;
+}
+
+/* ---- a thread ---- */
+
+static void serve(struct worker_pool *pool, struct db *db, FCGX_Request *request)
+{
+    const struct transport transport = {fcgx_param, fcgx_read, fcgx_write, fcgx_flush, request};
+
+    if (app_dispatch(pool->app, db, &transport))
+        FCGX_Finish_r(request);
+    else
+        FCGX_Free(request, 1); /* no end of request: the web server sees that it broke off */
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct worker_pool *pool = worker->pool;
+    struct db *db = app_open_db(pool->app->conf);
+    bool complained = false;
+    FCGX_Request request;
+
+    FCGX_InitRequest(&request, pool->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
+    while (!atomic_load(&pool->stopping)) {
+        if (FCGX_Accept_r(&request) == 0) {
+            complained = false;
+            serve(pool, db, &request);
+            continue;
+        }
+        if (atomic_load(&pool->stopping))
+            break;
+        if (!complained)
+            log_event(LOG_WARN, "accept_failed", "errno=%d", errno);
+        complained = true;
+        poll(NULL, 0, ACCEPT_PAUSE_MS);
+    }
+    FCGX_Free(&request, 1);
+    db_close(db);
+    atomic_store(&worker->ended, true);
+    return NULL;
+}
+
+/* Workers take no signal but the one that ends their accept. */
+static void begin_thread(struct worker *worker)
+{
+    sigset_t most, before;
+
+    sigfillset(&most);
+    sigdelset(&most, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &most, &before);
+    int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        log_event(LOG_ERROR, "thread_failed", "code=%d", failed);
+        abort(); /* at start only */
+    }
+}
+
+/* ---- the contract ---- */
+
+bool worker_is_cgi(void)
+{
+    return FCGX_IsCGI();
+}
+
+static enum err listen_failed(const char *path, const char *why)
+{
+    log_event(LOG_ERROR, "listen_failed", "socket=%s reason=\"%s\"", path, why);
+    return ERR_IO;
+}
+
+enum err worker_listen(const char *path, int *listen_fd)
+{
+    struct stat found;
+
+    if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return listen_failed(path, "not an absolute path, or too long for a unix socket");
+    if (lstat(path, &found) == 0 && !S_ISSOCK(found.st_mode))
+        return listen_failed(path, "exists and is no socket");
+    unlink(path);
+    FCGX_Init();
+    mode_t before = umask(0117); /* 0660: the web server shares our group, nobody else may */
+    *listen_fd = FCGX_OpenSocket(path, BACKLOG);
+    umask(before);
+    return *listen_fd < 0 ? listen_failed(path, "cannot listen") : ERR_OK;
+}
+
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared,
+                                      int threads)
+{
+    struct worker_pool *pool = mem_alloc(sizeof *pool + (size_t)threads * sizeof(struct worker));
+    struct sigaction interrupt = {.sa_handler = ignore_signal}; /* no SA_RESTART: accept returns */
+
+    FCGX_Init();
+    sigaction(SIGUSR1, &interrupt, NULL);
+    pool->app = app;
+    pool->listen_fd = listen_fd;
+    pool->shared = shared;
+    pool->count = threads;
+    for (int i = 0; i < threads; i++) {
+        pool->workers[i].pool = pool;
+        begin_thread(&pool->workers[i]);
+    }
+    return pool;
+}
+
+/* A thread may be just before its accept when the signal comes: repeat until it has ended. */
+static void interrupt_until_ended(struct worker *worker)
+{
+    while (!atomic_load(&worker->ended)) {
+        pthread_kill(worker->thread, SIGUSR1);
+        poll(NULL, 0, ACCEPT_PAUSE_MS);
+    }
+}
+
+void worker_pool_stop(struct worker_pool *pool)
+{
+    atomic_store(&pool->stopping, true);
+    FCGX_ShutdownPending();
+    if (!pool->shared)
+        shutdown(pool->listen_fd, SHUT_RDWR); /* wakes every accept, disturbs no request */
+    for (int i = 0; i < pool->count; i++) {
+        if (pool->shared)
+            interrupt_until_ended(&pool->workers[i]);
+        pthread_join(pool->workers[i].thread, NULL);
+    }
+    free(pool);
+}

@@ -1,0 +1,24 @@
+/* The FastCGI side of a worker process: threads that accept requests until they are told to stop.
+ */
+#ifndef PARLEY_FCGI_WORKER_H
+#define PARLEY_FCGI_WORKER_H
+
+#include "fcgi/app.h"
+
+struct worker_pool;
+
+/* Is standard input a FastCGI listening socket, or are we a plain CGI program? */
+bool worker_is_cgi(void);
+
+/* Listen on the unix socket `path` with mode 0660; a stale one is replaced. ERR_IO, logged. */
+enum err worker_listen(const char *path, int *listen_fd) MUST_CHECK;
+
+/* Start `threads` threads on `listen_fd` (not closed here). `shared`: other processes accept from
+ * it too, so it must not be shut down when we stop. */
+struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared,
+                                      int threads);
+
+/* Accept nothing more, let the requests in flight finish, end the threads. */
+void worker_pool_stop(struct worker_pool *pool);
+
+#endif
