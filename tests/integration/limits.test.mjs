@@ -13,6 +13,7 @@ const instance = await started({ after }, {
     'limits.password_tries_per_address': 50, 'limits.private_creations_per_hour': 10,
     'limits.connections_per_user': 20, 'limits.history_messages': 7, 'auth.access_ttl_s': 1,
     'socketio.token_in_query': 'true', 'limits.message_chars': 200,
+    'limits.signups_per_hour': 40,
   },
 });
 const at = (name) => `/channels/${encodeURIComponent(name)}`;
@@ -132,3 +133,16 @@ test('the twenty-first connection of a user is turned away, the others go on', a
   });
 });
 
+
+test('signups are limited by address', async () => {
+  const body = () => ({ username: unique('many'), password: PASSWORD });
+  let answer;
+  let count = 0;
+  do {
+    answer = await instance.rest('POST', '/auth/signup', { body: body() });
+    count++;
+  } while (answer.status === 201 && count <= 40);
+  limited(answer);
+  const elsewhere = await instance.rest('POST', '/auth/signup', { body: body(), headers: { 'x-forwarded-for': '192.0.2.7' } });
+  assert.equal(elsewhere.status, 201, 'another address, by a trusted proxy');
+});

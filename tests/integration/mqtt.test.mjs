@@ -71,33 +71,45 @@ test('a room nobody here is in is still published for others', async (t) => {
   await tap.waitFor('the message', (each) => each.props.seq === String(seq));
 });
 
+async function metric(name) {
+  const text = await (await fetch(`${instance.status.brokers[0]}/metrics`)).text();
+  return Number(new RegExp(`^parley_${name} (\\d+)$`, 'm').exec(text)[1]);
+}
+
 test('a broker listens to a room from its first local member to its last', async (t) => {
-  const [ann, bob] = await signups(instance, 2);
-  const name = unique('subs');
+  const [ann, bob, eve] = await signups(instance, 3);
+  const [name, other] = [unique('subs'), unique('mark')];
   await ann.create(name);
   await bob.join(name);
-  /* mosquitto counts subscriptions in $SYS; other traces are parley's own. */
-  const config = await instance.config();
-  const tap = await subscribe(t, instance, '$SYS/broker/subscriptions/count').catch(() => null);
-  if (!tap || config['mqtt.username'] === undefined) {
-    t.diagnostic('$SYS is closed to parley: behaviour only');
-  }
-  const count = () => Number(tap?.messages.at(-1)?.payload ?? NaN);
-  const counted = tap && await until('a first count', () => tap.messages.length > 0, { timeout: 3000 }).catch(() => false);
-  const before = count();
+  await eve.create(other);
+  await until('others to be gone', async () => await metric('rooms') === 0);
+  const watcher = await eve.connect(t);
+  await until('one room', async () => await metric('rooms') === 1);
   const first = await ann.connect(t);
   const second = await bob.connect(t);
+  assert.equal(await metric('rooms'), 2);
+  const before = await metric('mqtt_received_total');
   await bob.say(name, 'both');
   for (const each of [first, second]) await each.waitFor('newMessage', (body) => body.text === 'both');
-  if (counted) await until('new subscriptions', () => count() > before, { timeout: 30_000, every: 100 });
+  assert.ok(await metric('mqtt_received_total') > before);
   first.close();
+  await until('one user less', async () => await metric('users') === 2);
+  assert.equal(await metric('rooms'), 2);
   await bob.say(name, 'one');
   await second.waitFor('newMessage', (body) => body.text === 'one');
   second.close();
-  if (counted) await until('the subscriptions to end', () => count() <= before, { timeout: 30_000, every: 100 });
-  await ann.say(name, 'none');
+  await until('the room to be let go', async () => await metric('rooms') === 1);
+  /* What REST publishes now reaches no broker: only the room of the watcher does, and probes. */
+  for (let i = 0; i < 50; i++) await bob.say(name, `none ${i}`);
+  await eve.say(other, 'mark');
+  await watcher.waitFor('newMessage', (body) => body.text === 'mark');
+  const after50 = await metric('mqtt_received_total');
+  for (let i = 0; i < 50; i++) await bob.say(name, `none ${50 + i}`);
+  await eve.say(other, 'mark 2');
+  await watcher.waitFor('newMessage', (body) => body.text === 'mark 2');
+  assert.ok(await metric('mqtt_received_total') - after50 < 25, 'still subscribed');
   const again = await ann.connect(t, { auth: { history: 1 } });
-  check.message(again.history[name].at(-1), { text: 'none' });
+  check.message(again.history[name].at(-1), { text: 'none 99' });
   await bob.say(name, 'back');
   await again.waitFor('newMessage', (body) => body.text === 'back');
 });
