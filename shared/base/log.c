@@ -64,22 +64,36 @@ static void clean(char *text)
     }
 }
 
-/* The value at the front of `rest`, taken off it: a bare word, or "..." up to a quote before a
- * space or the end (so quotes within do no harm). */
+/* Does a pair (name=...) begin at `at`, after a space, or has the text ended there? */
+static bool is_after_value(struct span text, size_t at)
+{
+    if (at == text.len)
+        return true;
+    if (text.ptr[at] != ' ')
+        return false;
+    size_t name = at + 1;
+    while (at + 1 < text.len &&
+           (isalnum((unsigned char)text.ptr[at + 1]) || text.ptr[at + 1] == '_'))
+        at++;
+    return at + 1 > name && at + 1 < text.len && text.ptr[at + 1] == '=';
+}
+
+/* The value at the front of `rest`, taken off it: a bare word; or "...", whose end is the first
+ * quote that a pair or the end follows, so that quotes within (PostgreSQL's messages) do no harm.
+ */
 static struct span take_value(struct span *rest)
 {
-    bool quoted = rest->len > 0 && rest->ptr[0] == '"';
-    size_t end = quoted ? 1 : 0;
-    while (end < rest->len) {
-        bool last = end + 1 == rest->len;
-        if (quoted ? rest->ptr[end] == '"' && (last || rest->ptr[end + 1] == ' ')
-                   : rest->ptr[end] == ' ')
-            break;
-        end++;
-    }
-    struct span value = span_make(rest->ptr + (quoted ? 1 : 0), end - (quoted ? 1 : 0));
-    if (quoted && end < rest->len)
-        end++;
+    size_t quote = rest->len > 0 && rest->ptr[0] == '"' ? 1 : 0;
+    size_t end = quote;
+    if (quote)
+        while (end < rest->len && !(rest->ptr[end] == '"' && is_after_value(*rest, end + 1)))
+            end++;
+    else
+        while (end < rest->len && rest->ptr[end] != ' ')
+            end++;
+    struct span value = span_make(rest->ptr + quote, end - quote);
+    if (end < rest->len)
+        end += quote;
     rest->ptr += end;
     rest->len -= end;
     return value;

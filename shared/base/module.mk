@@ -17,4 +17,49 @@ libparley_base_a_SOURCES = \
 	shared/base/conf.c shared/base/conf_read.c shared/base/conf.h shared/base/conf_table.h \
 	shared/base/settings.def
 
-EXTRA_DIST += docs/parley.conf.sample
+EXTRA_DIST += docs/parley.conf.sample tests/vectors/json/scan.txt
+
+check_PROGRAMS += \
+	tests/unit/base/bucket_test \
+	tests/unit/base/buf_test \
+	tests/unit/base/clock_test \
+	tests/unit/base/conf_test \
+	tests/unit/base/err_test \
+	tests/unit/base/idmap_test \
+	tests/unit/base/json_find_test \
+	tests/unit/base/json_scan_test \
+	tests/unit/base/json_write_test \
+	tests/unit/base/log_test \
+	tests/unit/base/mem_test \
+	tests/unit/base/random_test \
+	tests/unit/base/utf8_test
+base_test_libs = libparley-base.a $(UNISTRING_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS)
+tests_unit_base_bucket_test_SOURCES = tests/unit/base/bucket_test.c
+tests_unit_base_bucket_test_LDADD = $(base_test_libs)
+tests_unit_base_buf_test_SOURCES = tests/unit/base/buf_test.c
+tests_unit_base_buf_test_LDADD = $(base_test_libs)
+tests_unit_base_clock_test_SOURCES = tests/unit/base/clock_test.c
+tests_unit_base_clock_test_LDADD = $(base_test_libs)
+tests_unit_base_conf_test_SOURCES = tests/unit/base/conf_test.c
+tests_unit_base_conf_test_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_base_conf_test_LDADD = $(base_test_libs)
+tests_unit_base_err_test_SOURCES = tests/unit/base/err_test.c
+tests_unit_base_err_test_LDADD = $(base_test_libs)
+tests_unit_base_idmap_test_SOURCES = tests/unit/base/idmap_test.c
+tests_unit_base_idmap_test_LDADD = $(base_test_libs)
+tests_unit_base_json_find_test_SOURCES = tests/unit/base/json_find_test.c $(vectors_sources)
+tests_unit_base_json_find_test_CPPFLAGS = $(vectors_CPPFLAGS)
+tests_unit_base_json_find_test_LDADD = $(base_test_libs)
+tests_unit_base_json_scan_test_SOURCES = tests/unit/base/json_scan_test.c $(vectors_sources)
+tests_unit_base_json_scan_test_CPPFLAGS = $(vectors_CPPFLAGS)
+tests_unit_base_json_scan_test_LDADD = $(base_test_libs)
+tests_unit_base_json_write_test_SOURCES = tests/unit/base/json_write_test.c
+tests_unit_base_json_write_test_LDADD = $(base_test_libs)
+tests_unit_base_log_test_SOURCES = tests/unit/base/log_test.c
+tests_unit_base_log_test_LDADD = $(base_test_libs)
+tests_unit_base_mem_test_SOURCES = tests/unit/base/mem_test.c
+tests_unit_base_mem_test_LDADD = $(base_test_libs)
+tests_unit_base_random_test_SOURCES = tests/unit/base/random_test.c
+tests_unit_base_random_test_LDADD = $(base_test_libs)
+tests_unit_base_utf8_test_SOURCES = tests/unit/base/utf8_test.c
+tests_unit_base_utf8_test_LDADD = $(base_test_libs)
