@@ -96,8 +96,8 @@ static void done(struct pool_job *job)
         return;
     }
     emit_events(catchup);
-    complete = catchup->err == ERR_OK &&
-               (catchup->events.count < PAGE || catchup->after >= catchup->upto);
+    complete =
+        catchup->err == ERR_OK && (catchup->events.count < PAGE || catchup->after >= catchup->upto);
     event_list_release(&catchup->events);
     event_list_init(&catchup->events);
     if (complete)

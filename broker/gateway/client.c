@@ -1,4 +1,5 @@
-/* A socket's own state: who it is, which rooms it is in, from where. How it came in is connect.c's. */
+/* A socket's own state: who it is, which rooms it is in, from where. How it came in is connect.c's.
+ */
 #include "broker/gateway/client.h"
 
 #include "broker/gateway/catchup.h"

@@ -1,6 +1,6 @@
 /*
- * A client: one Socket.IO socket of one user. Lives as long as the socket or a job that works for it;
- * whoever keeps a pointer across turns holds a reference.
+ * A client: one Socket.IO socket of one user. Lives as long as the socket or a job that works for
+ * it; whoever keeps a pointer across turns holds a reference.
  */
 #ifndef PARLEY_GATEWAY_CLIENT_H
 #define PARLEY_GATEWAY_CLIENT_H

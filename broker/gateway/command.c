@@ -1,6 +1,6 @@
 /*
- * From an event to its answer. The rules are shared/chat's; here is only which thread runs a command
- * and what may overtake what.
+ * From an event to its answer. The rules are shared/chat's; here is only which thread runs a
+ * command and what may overtake what.
  */
 #include "broker/gateway/command.h"
 
@@ -157,7 +157,7 @@ static struct pool *pool_of(const struct command_job *job)
     struct gateway *gateway = job->client->gateway;
 
     return chat_command_definition(job->command)->verb == CHAT_GET_HISTORY ? gateway->readers
-                                                                          : gateway->commanders;
+                                                                           : gateway->commanders;
 }
 
 static void step_done(struct pool_job *pool);

@@ -67,8 +67,8 @@ static void make_pools(struct gateway *gateway)
 {
     const struct conf *conf = gateway->conf;
 
-    gateway->readers = make_pool(gateway, "readers", conf_int(conf, CONF_BROKER_READERS),
-                                 CONF_LIMIT_QUEUE, true);
+    gateway->readers =
+        make_pool(gateway, "readers", conf_int(conf, CONF_BROKER_READERS), CONF_LIMIT_QUEUE, true);
     gateway->commanders = make_pool(gateway, "commanders", conf_int(conf, CONF_BROKER_COMMANDERS),
                                     CONF_LIMIT_QUEUE, true);
     gateway->hashers = make_pool(gateway, "hashers", 1, CONF_LIMIT_HASH_QUEUE, false);

@@ -46,8 +46,8 @@ struct gateway {
     struct idmap rooms;      /* struct room by id: those with a member here */
     struct list empty;       /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
-    int gap_events; /* BROKER_GAP_WAIT_EVENTS */
-    char id[64];    /* this broker's name */
+    int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */
+    char id[64];                    /* this broker's name */
     struct loop_timer *drain_timer; /* not NULL: going down */
     int64_t drain_deadline;
     struct gateway_stats stats;

@@ -24,10 +24,10 @@ struct livelog {
     int64_t id;
     struct seqlog seq;
     enum livelog_sub sub;
-    uint64_t fetch_token; /* of the fetch under way: a late answer to an older one is ignored */
-    int64_t gap_deadline; /* ms: a gap that is still there then is fetched */
-    struct list sub_node; /* relay's list of wanted subscriptions */
-    struct list gap_node; /* repair's list of gaps, by deadline */
+    uint64_t fetch_token;   /* of the fetch under way: a late answer to an older one is ignored */
+    int64_t gap_deadline;   /* ms: a gap that is still there then is fetched */
+    struct list sub_node;   /* relay's list of wanted subscriptions */
+    struct list gap_node;   /* repair's list of gaps, by deadline */
     struct list empty_node; /* gateway's list of logs that nobody may need any more */
 };
 

@@ -67,8 +67,8 @@ static int run(const struct conf *conf)
         return 1;
     loop_signal(loop, SIGTERM, on_terminate, gateway);
     loop_signal(loop, SIGINT, on_terminate, gateway);
-    log_event(LOG_INFO, "listening", "host=%s port=%d id=%s", conf_str(conf, CONF_BROKER_HOST), port,
-              gateway->id);
+    log_event(LOG_INFO, "listening", "host=%s port=%d id=%s", conf_str(conf, CONF_BROKER_HOST),
+              port, gateway->id);
     loop_run(loop);
     gateway_stop(gateway);
     loop_free(loop);

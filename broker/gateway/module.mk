@@ -19,3 +19,7 @@ libparley_gateway_a_SOURCES = \
 check_PROGRAMS += tests/unit/gateway/seqlog_test
 tests_unit_gateway_seqlog_test_SOURCES = tests/unit/gateway/seqlog_test.c
 tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/room_test
+tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c
+tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)

@@ -165,8 +165,7 @@ static void metrics_page(void *app, struct sio_page *page)
     page->content_type = "text/plain; version=0.0.4";
     library_metrics(probe->gateway, page->body);
     gateway_metrics(probe->gateway, page->body);
-    metric(page->body, "gauge", "ready", "1 if PostgreSQL and MQTT answer.",
-           probe_is_ready(probe));
+    metric(page->body, "gauge", "ready", "1 if PostgreSQL and MQTT answer.", probe_is_ready(probe));
 }
 
 struct probe *probe_new(struct gateway *gateway)

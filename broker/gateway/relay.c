@@ -199,8 +199,7 @@ static void on_subscribed(void *app, int id, bool granted)
     if (!granted)
         log_event(LOG_ERROR, "mqtt_subscribe_refused", "topics=%d", batch->count);
     for (int i = 0; i < batch->count && granted; i++) {
-        struct livelog *live =
-            livelog_find(relay->gateway, batch->logs[i].type, batch->logs[i].id);
+        struct livelog *live = livelog_find(relay->gateway, batch->logs[i].type, batch->logs[i].id);
 
         if (!live || live->sub != SUB_SENT)
             continue;

@@ -80,8 +80,8 @@ void repair_wait(struct repair *repair, struct livelog *live)
 {
     if (!list_is_empty(&live->gap_node))
         return;
-    live->gap_deadline = loop_now(repair->gateway->loop) +
-                         conf_int(repair->gateway->conf, CONF_BROKER_GAP_WAIT_MS);
+    live->gap_deadline =
+        loop_now(repair->gateway->loop) + conf_int(repair->gateway->conf, CONF_BROKER_GAP_WAIT_MS);
     list_append(&repair->gaps, &live->gap_node);
     arm_gap_timer(repair);
 }
@@ -147,7 +147,8 @@ static void heads_run(struct pool_job *pool, struct db *db)
     job->err = chat_heads(db, job->heads, job->count);
 }
 
-/* PostgreSQL has more than we: it was written before the subscription, so it will not come by itself. */
+/* PostgreSQL has more than we: it was written before the subscription, so it will not come by
+ * itself. */
 static void apply_head(struct repair *repair, const struct chat_head *head)
 {
     struct livelog *live = livelog_find(repair->gateway, head->log, head->id);
@@ -184,7 +185,8 @@ static void on_check(void *arg)
     size_t done = 0;
 
     while (done < repair->head_count) {
-        size_t count = repair->head_count - done < HEADS_MAX ? repair->head_count - done : HEADS_MAX;
+        size_t count =
+            repair->head_count - done < HEADS_MAX ? repair->head_count - done : HEADS_MAX;
         struct heads_job *job = mem_alloc(sizeof *job);
 
         job->pool = (struct pool_job){.run = heads_run, .done = heads_done};

@@ -36,8 +36,7 @@ void room_enter(struct gateway *gateway, struct membership *membership)
     struct room *room;
 
     assert(!membership->room);
-    room = live ? (struct room *)live
-                : room_open(gateway, membership->room_id, membership->head);
+    room = live ? (struct room *)live : room_open(gateway, membership->room_id, membership->head);
     add_member(room, membership);
     if (room->live.seq.last > membership->head)
         catchup_begin(membership, room->live.seq.last);

@@ -21,11 +21,11 @@ struct room {
 struct membership {
     struct client *client;
     int64_t room_id;
-    struct room *room;       /* NULL until it is entered */
-    size_t index;            /* in room->members */
-    int64_t head;            /* events up to this seq are not for it: it has them, or predates them */
-    int64_t leave_at;        /* leaves after this seq; 0: stays */
-    int64_t rejoin_at;       /* with leave_at: comes back at this seq; 0: does not */
+    struct room *room; /* NULL until it is entered */
+    size_t index;      /* in room->members */
+    int64_t head;      /* events up to this seq are not for it: it has them, or predates them */
+    int64_t leave_at;  /* leaves after this seq; 0: stays */
+    int64_t rejoin_at; /* with leave_at: comes back at this seq; 0: does not */
     struct catchup *catchup; /* events between head and the room's position are being read */
 };
 

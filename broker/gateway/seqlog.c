@@ -67,8 +67,7 @@ static void hold(struct seqlog *log, struct event *event, int limit)
         log->held_cap = log->held_cap ? log->held_cap * 2 : 4;
         log->held = mem_regrow(log->held, (size_t)log->held_cap, sizeof *log->held);
     }
-    memmove(log->held + at + 1, log->held + at,
-            (size_t)(log->held_count - at) * sizeof *log->held);
+    memmove(log->held + at + 1, log->held + at, (size_t)(log->held_count - at) * sizeof *log->held);
     log->held[at] = *event;
     log->held_count++;
 }

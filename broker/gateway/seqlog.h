@@ -16,10 +16,10 @@
 #include "shared/chat/event.h"
 
 enum seqlog_state {
-    SEQLOG_STEADY,   /* nothing is missing, as far as we know */
-    SEQLOG_WAITING,  /* something may be missing: give it a little time (gap_wait_ms) */
-    SEQLOG_OVERDUE,  /* too much is held: fetch now */
-    SEQLOG_FETCHING  /* a fetch is under way */
+    SEQLOG_STEADY,  /* nothing is missing, as far as we know */
+    SEQLOG_WAITING, /* something may be missing: give it a little time (gap_wait_ms) */
+    SEQLOG_OVERDUE, /* too much is held: fetch now */
+    SEQLOG_FETCHING /* a fetch is under way */
 };
 
 struct seqlog {
@@ -43,7 +43,8 @@ void seqlog_release(struct seqlog *log);
 void seqlog_start(struct seqlog *log, int64_t last, seqlog_deliver_fn deliver, void *owner);
 
 /* An event came in. Its memory is taken over (moved or freed). Delivers through `deliver`, which
- * may take event->json by setting it NULL. At most `limit` events are held; the farthest give way. */
+ * may take event->json by setting it NULL. At most `limit` events are held; the farthest give way.
+ */
 void seqlog_feed(struct seqlog *log, struct event *event, int limit, seqlog_deliver_fn deliver,
                  void *owner);
 

@@ -1,6 +1,6 @@
 /*
- * Batching of sends. What a batch checks and writes is chat_send_batch's; here is only the queueing:
- * which thread, how many at once, what is tried again, what is too late.
+ * Batching of sends. What a batch checks and writes is chat_send_batch's; here is only the
+ * queueing: which thread, how many at once, what is tried again, what is too late.
  */
 #include "broker/gateway/writers.h"
 
@@ -160,8 +160,7 @@ static void writer_start(struct writer *writer, struct writers *writers)
 struct writers *writers_new(struct loop *loop, const struct conf *conf, write_done_fn done)
 {
     int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
-    struct writers *writers =
-        mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
+    struct writers *writers = mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
     sigset_t all, old;
 
     writers->loop = loop;

@@ -1,7 +1,7 @@
 /*
- * The writers: threads that write sends in batches. Rooms are spread over them by name, so the sends
- * of one room stay in order. A writer takes all that waits and writes it as one transaction: no
- * timer, the batch is what came in while the last one was being written.
+ * The writers: threads that write sends in batches. Rooms are spread over them by name, so the
+ * sends of one room stay in order. A writer takes all that waits and writes it as one transaction:
+ * no timer, the batch is what came in while the last one was being written.
  */
 #ifndef PARLEY_GATEWAY_WRITERS_H
 #define PARLEY_GATEWAY_WRITERS_H
@@ -31,7 +31,8 @@ void writers_free(struct writers *writers);
 /* ERR_FULL: not taken. */
 enum err writers_submit(struct writers *writers, struct write_job *job) MUST_CHECK;
 
-/* For /metrics: sends accepted and not answered yet; batches and sends written since the start. Any thread. */
+/* For /metrics: sends accepted and not answered yet; batches and sends written since the start. Any
+ * thread. */
 struct writers_stats {
     uint64_t waiting, batches, sends;
 };

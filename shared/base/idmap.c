@@ -1,4 +1,5 @@
-/* Open addressing with linear probing; removal shifts the cluster back, so there are no tombstones. */
+/* Open addressing with linear probing; removal shifts the cluster back, so there are no tombstones.
+ */
 #include "shared/base/idmap.h"
 
 #include <assert.h>

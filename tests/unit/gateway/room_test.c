@@ -1,0 +1,492 @@
+/*
+ * Who gets which event of a room: joining and leaving by the logs, the seam, blocks. The real
+ * livelog, room, user, client and catchup; the network, MQTT and PostgreSQL are scripts here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "broker/gateway/catchup.h"
+#include "broker/gateway/client.h"
+#include "broker/gateway/command.h"
+#include "broker/gateway/connect.h"
+#include "broker/gateway/gateway.h"
+#include "broker/gateway/relay.h"
+#include "broker/gateway/repair.h"
+#include "broker/gateway/user.h"
+#include "shared/base/mem.h"
+#include "shared/chat/read.h"
+
+/* ---- the world, as scripts ---- */
+
+struct sio_socket {
+    void *data;
+    char got[512]; /* what was emitted, in order: "3 4 5 " */
+    bool closed;
+};
+
+struct sio_message {
+    char text[32];
+    int refs;
+};
+
+static struct pool_job *waiting_job;
+static int subscribed, unsubscribed, fetched, waited;
+static int64_t log_head; /* rows 1..log_head of the room exist; row N's json is "N" */
+static int64_t left_seq; /* row at which user 1 leaves; 0: none */
+
+struct sio_message *sio_message_new(struct span json)
+{
+    struct sio_message *message = mem_alloc(sizeof *message);
+
+    snprintf(message->text, sizeof message->text, "%.*s", (int)json.len, json.ptr);
+    message->refs = 1;
+    return message;
+}
+
+struct sio_message *sio_message_ref(struct sio_message *message)
+{
+    message->refs++;
+    return message;
+}
+
+void sio_message_unref(struct sio_message *message)
+{
+    if (message && --message->refs == 0)
+        free(message);
+}
+
+void sio_emit_message(struct sio_socket *socket, struct sio_message *message)
+{
+    size_t len = strlen(socket->got);
+
+    snprintf(socket->got + len, sizeof socket->got - len, "%s ", message->text);
+}
+
+void sio_close(struct sio_socket *socket)
+{
+    socket->closed = true;
+}
+
+void sio_accept(struct sio_socket *socket)
+{
+    (void)socket;
+}
+
+void sio_socket_set_data(struct sio_socket *socket, void *data)
+{
+    socket->data = data;
+}
+
+void relay_subscribe(struct relay *relay, struct livelog *live)
+{
+    (void)relay;
+    live->sub = SUB_ACTIVE;
+    subscribed++;
+}
+
+void relay_unsubscribe(struct relay *relay, struct livelog *live)
+{
+    (void)relay;
+    live->sub = SUB_NONE;
+    unsubscribed++;
+}
+
+void repair_wait(struct repair *repair, struct livelog *live)
+{
+    (void)repair;
+    (void)live;
+    waited++;
+}
+
+void repair_fetch(struct repair *repair, struct livelog *live)
+{
+    (void)repair;
+    (void)live;
+    fetched++;
+}
+
+void connect_subscribed(struct client *client)
+{
+    (void)client;
+}
+
+void connect_cancel(struct client *client)
+{
+    (void)client;
+}
+
+void connect_deny(struct sio_socket *socket, enum err err, const char *message)
+{
+    (void)err;
+    (void)message;
+    socket->closed = true;
+}
+
+void command_drop_waiting(struct client *client)
+{
+    (void)client;
+}
+
+void loop_defer(struct loop *loop, struct loop_defer *defer)
+{
+    (void)loop;
+    defer->waiting = true;
+}
+
+enum err pool_submit(struct pool *pool, struct pool_job *job)
+{
+    (void)pool;
+    assert_null(waiting_job);
+    waiting_job = job;
+    return ERR_OK;
+}
+
+enum err chat_log_read(struct db *db, enum log_type log, int64_t log_id, int64_t after,
+                       int64_t upto, int limit, bool non_messages, struct event_list *out)
+{
+    (void)db;
+    (void)log_id;
+    assert_int_equal(log, LOG_ROOM);
+    assert_false(non_messages);
+    for (int64_t seq = after + 1; seq <= log_head && seq <= upto && limit-- > 0; seq++) {
+        struct event *event = event_list_add(out);
+        char text[24];
+
+        snprintf(text, sizeof text, "%lld", (long long)seq);
+        event->seq = seq;
+        event->kind = seq == left_seq ? EVENT_MEMBER_LEFT : EVENT_TEXT;
+        event->subject = seq == left_seq ? 1 : 0;
+        event->json = mem_strdup(text);
+        event->json_len = strlen(text);
+    }
+    return ERR_OK;
+}
+
+/* ---- helpers ---- */
+
+#define ROOM 7
+
+struct world {
+    struct gateway gateway;
+    struct sio_socket sockets[4];
+};
+
+static int setup(void **state)
+{
+    struct world *world = mem_alloc(sizeof *world);
+
+    world->gateway.gap_events = 64;
+    list_init(&world->gateway.empty);
+    subscribed = unsubscribed = fetched = waited = 0;
+    log_head = left_seq = 0;
+    waiting_job = NULL;
+    *state = world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *world = *state;
+
+    for (int i = 0; i < 4; i++) {
+        if (world->sockets[i].data)
+            client_gone(world->sockets[i].data);
+    }
+    livelog_sweep_empty(&world->gateway);
+    assert_int_equal(world->gateway.rooms.used, 0);
+    assert_int_equal(world->gateway.users.used, 0);
+    idmap_release(&world->gateway.rooms);
+    idmap_release(&world->gateway.users);
+    free(world);
+    return 0;
+}
+
+static struct client *connect_user(struct world *world, int index, int64_t user_id)
+{
+    struct chat_actor actor = {.user_id = user_id, .session_id = user_id};
+    struct client *client = client_new(&world->gateway, &world->sockets[index], &actor);
+
+    if (client->user->live.seq.last == SEQLOG_UNKNOWN)
+        livelog_start(&client->user->live, 0);
+    client->state = CLIENT_LIVE;
+    return client;
+}
+
+static void enter(struct client *client, int64_t head)
+{
+    room_enter(client->gateway, client_add_room(client, ROOM, head));
+}
+
+static void feed_kind(struct world *world, int64_t seq, enum event_kind kind, int64_t user)
+{
+    struct livelog *live = livelog_find(&world->gateway, LOG_ROOM, ROOM);
+    char text[24];
+    struct event event = {.log = LOG_ROOM, .log_id = ROOM, .seq = seq, .kind = kind};
+
+    snprintf(text, sizeof text, "%lld", (long long)seq);
+    event.json = mem_strdup(text);
+    event.json_len = strlen(text);
+    if (kind == EVENT_TEXT)
+        event.author = user;
+    else
+        event.subject = user;
+    assert_non_null(live);
+    livelog_feed(live, &event);
+}
+
+static void feed(struct world *world, int64_t from, int64_t to)
+{
+    for (int64_t seq = from; seq <= to; seq++)
+        feed_kind(world, seq, EVENT_TEXT, 99);
+}
+
+static void inbox(struct world *world, int64_t user, int64_t seq, enum event_kind kind,
+                  int64_t room_seq)
+{
+    struct livelog *live = livelog_find(&world->gateway, LOG_INBOX, user);
+    struct event event = {.log = LOG_INBOX,
+                          .log_id = user,
+                          .seq = seq,
+                          .kind = kind,
+                          .room = ROOM,
+                          .room_seq = room_seq};
+
+    assert_non_null(live);
+    livelog_feed(live, &event);
+}
+
+static void run_job(void)
+{
+    struct pool_job *job = waiting_job;
+
+    assert_non_null(job);
+    waiting_job = NULL;
+    job->run(job, NULL);
+    job->done(job);
+}
+
+/* ---- tests ---- */
+
+static void every_member_gets_every_event_once(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    enter(connect_user(world, 1, 2), 10);
+    feed(world, 11, 13);
+    feed(world, 12, 13);
+    assert_string_equal(world->sockets[0].got, "11 12 13 ");
+    assert_string_equal(world->sockets[1].got, "11 12 13 ");
+    assert_int_equal(subscribed, 3); /* two inboxes, one room */
+}
+
+static void a_snapshot_ahead_of_the_room_skips(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    enter(connect_user(world, 1, 2), 12);
+    assert_int_equal(waited, 1); /* the room has learnt that 11 and 12 exist */
+    feed(world, 11, 13);
+    assert_string_equal(world->sockets[0].got, "11 12 13 ");
+    assert_string_equal(world->sockets[1].got, "13 ");
+}
+
+static void a_snapshot_behind_the_room_reads_what_is_between(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    feed(world, 11, 14);
+    enter(connect_user(world, 1, 2), 11);
+    feed(world, 15, 16); /* live events wait for the read */
+    assert_string_equal(world->sockets[1].got, "");
+    log_head = 16;
+    run_job();
+    feed(world, 17, 17);
+    assert_string_equal(world->sockets[1].got, "12 13 14 15 16 17 ");
+    assert_string_equal(world->sockets[0].got, "11 12 13 14 15 16 17 ");
+}
+
+static void a_long_way_behind_is_read_in_pages(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 0);
+    world->sockets[0].closed = false;
+    log_head = 450;
+    for (int64_t seq = 1; seq <= 450; seq++) {
+        feed(world, seq, seq);
+        world->sockets[0].got[0] = '\0';
+    }
+    enter(connect_user(world, 1, 2), 0);
+    run_job();
+    world->sockets[1].got[0] = '\0';
+    run_job();
+    world->sockets[1].got[0] = '\0';
+    log_head = 450;
+    run_job();
+    assert_memory_equal(world->sockets[1].got, "401 402 ", 8);
+    assert_null(waiting_job);
+}
+
+static void leaves_after_the_seq_of_its_leave(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    enter(connect_user(world, 1, 2), 10);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 12); /* the inbox is ahead of the room */
+    feed(world, 11, 14);
+    assert_string_equal(world->sockets[0].got, "11 12 ");
+    assert_string_equal(world->sockets[1].got, "11 12 13 14 ");
+}
+
+static void leaves_by_the_rooms_own_row_when_the_inbox_is_late(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    enter(connect_user(world, 1, 2), 10);
+    feed(world, 11, 11);
+    feed_kind(world, 12, EVENT_MEMBER_LEFT, 1);
+    feed(world, 13, 13);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 12);
+    assert_string_equal(world->sockets[0].got, "11 12 ");
+    assert_string_equal(world->sockets[1].got, "11 12 13 ");
+}
+
+static void comes_back_deaf_for_what_was_between(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 12);
+    inbox(world, 1, 2, EVENT_INBOX_JOINED, 15);
+    feed(world, 11, 16);
+    assert_string_equal(world->sockets[0].got, "11 12 15 16 ");
+}
+
+static void a_join_enters_at_its_own_row(void **state)
+{
+    struct world *world = *state;
+
+    connect_user(world, 0, 1);
+    inbox(world, 1, 1, EVENT_INBOX_JOINED, 5);
+    feed(world, 5, 6);
+    assert_string_equal(world->sockets[0].got, "5 6 ");
+}
+
+static void leaving_while_catching_up_gets_only_its_stay(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 1, 2), 0);
+    feed(world, 1, 6);
+    enter(connect_user(world, 0, 1), 2);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 4);
+    feed(world, 7, 7);
+    log_head = 7;
+    run_job();
+    feed(world, 8, 8);
+    assert_string_equal(world->sockets[0].got, "3 4 ");
+    assert_int_equal(((struct client *)world->sockets[0].data)->room_count, 0);
+}
+
+static void catching_up_learns_of_its_leave_from_the_log(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 1, 2), 0);
+    feed(world, 1, 3);
+    feed_kind(world, 4, EVENT_MEMBER_LEFT, 1);
+    feed(world, 5, 6);
+    enter(connect_user(world, 0, 1), 2);
+    log_head = 6;
+    left_seq = 4;
+    run_job();
+    assert_string_equal(world->sockets[0].got, "3 4 ");
+}
+
+static void a_client_that_goes_while_catching_up_is_forgotten(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 1, 2), 0);
+    feed(world, 1, 6);
+    enter(connect_user(world, 0, 1), 2);
+    feed(world, 7, 7);
+    client_gone(world->sockets[0].data);
+    world->sockets[0].data = NULL;
+    run_job();
+    assert_string_equal(world->sockets[0].got, "");
+}
+
+static void a_room_without_members_is_unsubscribed(void **state)
+{
+    struct world *world = *state;
+
+    connect_user(world, 0, 1);
+    enter(world->sockets[0].data, 3);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 3); /* of an earlier stay: ignored */
+    assert_non_null(livelog_find(&world->gateway, LOG_ROOM, ROOM));
+    inbox(world, 1, 2, EVENT_INBOX_LEFT, 4);
+    feed_kind(world, 4, EVENT_MEMBER_LEFT, 1);
+    livelog_sweep_empty(&world->gateway);
+    assert_null(livelog_find(&world->gateway, LOG_ROOM, ROOM));
+    assert_int_equal(unsubscribed, 1);
+}
+
+static void blocked_authors_are_not_heard(void **state)
+{
+    struct world *world = *state;
+    int64_t blocked[] = {50, 99};
+
+    enter(connect_user(world, 0, 1), 0);
+    enter(connect_user(world, 1, 2), 0);
+    user_set_blocked(((struct client *)world->sockets[0].data)->user, blocked, 2);
+    feed_kind(world, 1, EVENT_TEXT, 99);
+    feed_kind(world, 2, EVENT_TEXT, 3);
+    assert_string_equal(world->sockets[0].got, "2 ");
+    assert_string_equal(world->sockets[1].got, "1 2 ");
+}
+
+static void an_ended_session_is_told_and_only_it(void **state)
+{
+    struct world *world = *state;
+    struct event event = {
+        .log = LOG_INBOX, .log_id = 1, .seq = 1, .kind = EVENT_INBOX_SESSION_ENDED, .session = 1};
+
+    connect_user(world, 0, 1);
+    connect_user(world, 1, 1)->actor.session_id = 8;
+    livelog_feed(livelog_find(&world->gateway, LOG_INBOX, 1), &event);
+    assert_true(world->sockets[0].closed);
+    assert_false(world->sockets[1].closed);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(every_member_gets_every_event_once),
+        CASE(a_snapshot_ahead_of_the_room_skips),
+        CASE(a_snapshot_behind_the_room_reads_what_is_between),
+        CASE(a_long_way_behind_is_read_in_pages),
+        CASE(leaves_after_the_seq_of_its_leave),
+        CASE(leaves_by_the_rooms_own_row_when_the_inbox_is_late),
+        CASE(comes_back_deaf_for_what_was_between),
+        CASE(a_join_enters_at_its_own_row),
+        CASE(leaving_while_catching_up_gets_only_its_stay),
+        CASE(catching_up_learns_of_its_leave_from_the_log),
+        CASE(a_client_that_goes_while_catching_up_is_forgotten),
+        CASE(a_room_without_members_is_unsubscribed),
+        CASE(blocked_authors_are_not_heard),
+        CASE(an_ended_session_is_told_and_only_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
