@@ -121,32 +121,45 @@ test('the MQTT service takes no one without parley\'s credentials', async () => 
   assert.equal(host, '127.0.0.1');
 });
 
-test('foreign, retained and mangled messages on a room\'s topic change nothing', async (t) => {
+async function publisher(instance, topic) {
+  const options = await mqttOptions(instance);
+  return async (payload, { retain = false, ...props } = {}) => {
+    const args = [...options, '-q', '1', '-t', topic, ...(retain ? ['-r'] : []), ...(payload === '' ? ['-n'] : ['-m', payload])];
+    for (const [key, value] of Object.entries(props)) args.push('-D', 'publish', 'user-property', key, value);
+    const result = await run('mosquitto_pub', args);
+    assert.equal(result.code, 0, result.stderr);
+  };
+}
+
+test('mangled messages on a room\'s topic change nothing', async (t) => {
   const ann = await signup(instance);
   const name = unique('noise');
   const { topic, lastSeq } = await ann.create(name);
   const client = await ann.connect(t);
-  const options = await mqttOptions(instance);
-  const publish = async (...args) => {
-    const result = await run('mosquitto_pub', [...options, '-q', '1', '-t', topic, ...args]);
-    assert.equal(result.code, 0, result.stderr);
-  };
-  const property = (key, value) => ['-D', 'publish', 'user-property', key, value];
-  await publish('-m', 'rubbish');
-  await publish('-n');
-  await publish('-m', '["newMessage",{}]', ...property('seq', '0'), ...property('kind', 'text'));
-  await publish('-m', '["newMessage",{}]', ...property('seq', '-1'), ...property('kind', 'text'));
-  await publish('-m', '["newMessage",{}]', ...property('seq', 'x'), ...property('kind', 'text'));
-  await publish('-m', '["newMessage",{}]', ...property('seq', '99999999999999999999'), ...property('kind', 'text'));
-  await publish('-m', '["newMessage",{"far":1}]', ...property('seq', String(lastSeq + 1_000_000)), ...property('kind', 'text'));
-  await publish('-m', '["newMessage",{"old":1}]', ...property('seq', '1'), ...property('kind', 'text'));
-  await publish('-r', '-m', '["newMessage",{"retained":1}]', ...property('seq', String(lastSeq + 1)), ...property('kind', 'text'));
-  const later = await ann.connect(t);
-  for (let i = 0; i < 3; i++) await ann.say(name, `real ${i}`);
-  for (const each of [client, later]) {
-    await each.waitFor('newMessage', (body) => body.text === 'real 2');
-    const texts = each.received('newMessage').map((body) => body.text);
-    assert.deepEqual(texts.filter(Boolean), ['real 0', 'real 1', 'real 2']);
-  }
-  await publish('-r', '-n');
+  const publish = await publisher(instance, topic);
+  const event = (mark) => JSON.stringify(['newMessage', { room: name, seq: 1, text: mark }]);
+  await publish('rubbish');
+  await publish('');
+  await publish(event('no properties'));
+  for (const seq of ['0', '-1', 'x', '', '1.5', '99999999999999999999']) await publish(event(`seq ${seq}`), { seq, kind: 'text' });
+  await publish(event('kind'), { seq: String(lastSeq + 1), kind: 'nothing' });
+  await publish(event('old'), { seq: '1', kind: 'text' });
+  await publish(event('far'), { seq: String(lastSeq + 1_000_000), kind: 'text' });
+  for (let i = 0; i < 8; i++) await ann.say(name, `real ${i}`);
+  await client.waitFor('newMessage', (body) => body.text === 'real 7');
+  const texts = client.received('newMessage').map((body) => body.text);
+  assert.deepEqual(texts, Array.from({ length: 8 }, (_, i) => `real ${i}`));
+});
+
+test('retained messages are ignored', async (t) => {
+  const ann = await signup(instance);
+  const name = unique('kept');
+  const { topic, lastSeq } = await ann.create(name);
+  const publish = await publisher(instance, topic);
+  await publish('["newMessage",{"text":"retained"}]', { retain: true, seq: String(lastSeq + 1), kind: 'text' });
+  const client = await ann.connect(t);
+  await ann.say(name, 'real');
+  await client.waitFor('newMessage', (body) => body.text === 'real');
+  assert.deepEqual(client.received('newMessage').map((body) => body.text), ['real']);
+  await publish('', { retain: true });
 });
