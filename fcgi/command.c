@@ -44,8 +44,7 @@ static void answer_problem(struct call *call, const struct chat_command *command
         problem.detail = detail.data;
     }
     problem.until = json_member(buf_span(&body), "until");
-    if (errors.len)
-        problem.errors = buf_span(&errors);
+    problem.errors = errors.len ? buf_span(&errors) : SPAN_NONE;
     response_problem(call->response, &problem);
     buf_release(&body);
     buf_release(&errors);

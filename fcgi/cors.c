@@ -21,12 +21,12 @@ static bool same(struct span a, struct span b)
 
 static bool matches(struct span item, struct span origin)
 {
-    if (span_is(item, "*") || same(item, origin))
+    if (span_is(item, "*"))
         return true;
     if (item.len < 3 || memcmp(item.ptr + item.len - 2, ":*", 2) != 0)
-        return false;
+        return same(item, origin);
     struct span stem = span_make(item.ptr, item.len - 2);
-    if (origin.len < stem.len || strncasecmp(origin.ptr, stem.ptr, stem.len) != 0)
+    if (origin.len < stem.len || !same(stem, span_make(origin.ptr, stem.len)))
         return false;
     if (origin.len == stem.len)
         return true;

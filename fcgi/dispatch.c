@@ -104,7 +104,7 @@ static void run_route(struct call *call, const struct route *route,
 
     if (route->flags & ROUTE_AUTH)
         err = authenticate(call);
-    if (!err && takes_body(call->request->method))
+    if (!err && takes_body(call->request->method) && !(route->flags & ROUTE_IGNORES_BODY))
         err = request_read_body(call->request, limits);
     if (err) {
         response_error(call->response, err);

@@ -14,6 +14,8 @@ static bool read_page(struct call *call, struct chat_page *page)
     const char *names[] = {"before", "after", "around"};
     for (int i = 0; i < 3; i++)
         cursors += span_present(request_query(call->request, names[i]));
+    if (span_present(request_query(call->request, "after")) && page->after == 0)
+        page->after = -1; /* from the beginning; 0 would be "no cursor" */
     if (cursors <= 1)
         return true;
     response_invalid(call->response, "before", "give only one of before, after, around");

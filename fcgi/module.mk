@@ -15,3 +15,17 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/health.c \
 	fcgi/worker.c fcgi/worker.h \
 	fcgi/cgi.c fcgi/cgi.h
+
+FCGI_TEST_LIBS = libparley-fcgi.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/fcgi/uri_test tests/unit/fcgi/cors_test \
+	tests/unit/fcgi/request_test tests/unit/fcgi/response_test tests/unit/fcgi/routes_test
+tests_unit_fcgi_uri_test_SOURCES = tests/unit/fcgi/uri_test.c
+tests_unit_fcgi_uri_test_LDADD = $(FCGI_TEST_LIBS)
+tests_unit_fcgi_cors_test_SOURCES = tests/unit/fcgi/cors_test.c
+tests_unit_fcgi_cors_test_LDADD = $(FCGI_TEST_LIBS)
+tests_unit_fcgi_request_test_SOURCES = tests/unit/fcgi/request_test.c tests/unit/fcgi/fake.h
+tests_unit_fcgi_request_test_LDADD = $(FCGI_TEST_LIBS)
+tests_unit_fcgi_response_test_SOURCES = tests/unit/fcgi/response_test.c tests/unit/fcgi/fake.h
+tests_unit_fcgi_response_test_LDADD = $(FCGI_TEST_LIBS)
+tests_unit_fcgi_routes_test_SOURCES = tests/unit/fcgi/routes_test.c
+tests_unit_fcgi_routes_test_LDADD = $(FCGI_TEST_LIBS)

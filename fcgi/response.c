@@ -112,8 +112,8 @@ void response_problem(struct response *response, const struct problem *problem)
     json_int(&w, "status", response->status);
     json_cstr(&w, "detail", problem->detail ? problem->detail : err_message(err));
     json_cstr(&w, "code", err_code(err));
-    if (span_present(problem->errors) && !span_is(problem->errors, "[]"))
-        json_raw(&w, "errors", problem->errors);
+    if (err == ERR_VALIDATION_FAILED)
+        json_raw(&w, "errors", span_present(problem->errors) ? problem->errors : SPAN_LIT("[]"));
     json_cstr(&w, "requestId", response->request_id);
     if (span_present(problem->until))
         json_raw(&w, "until", problem->until);

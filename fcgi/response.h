@@ -36,10 +36,10 @@ void response_empty(struct response *response, int status);
 
 /* What goes into a problem besides what follows from its code. */
 struct problem {
-    enum err err;           /* any; what a client may not know becomes internal or unavailable */
-    const char *detail;     /* NULL: the code's default message */
-    struct span errors;     /* JSON array of {field, problem}; SPAN_NONE: none */
-    struct span until;      /* JSON value; SPAN_NONE: none */
+    enum err err;       /* any; what a client may not know becomes internal or unavailable */
+    const char *detail; /* NULL: the code's default message */
+    struct span errors; /* of validation_failed: JSON array of {field, problem}; SPAN_NONE: [] */
+    struct span until;  /* JSON value; SPAN_NONE: none */
     int64_t retry_after_ms; /* 0: none */
 };
 

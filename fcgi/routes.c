@@ -5,12 +5,14 @@
 
 #include "fcgi/resources.h"
 
+#define ROUTE_LOGOUT (ROUTE_AUTH | ROUTE_IGNORES_BODY)
+
 /* clang-format off */
 static const struct route routes[] = {
     {METHOD_POST,   API_BASE "/auth/signup",                    ROUTE_PUBLIC, auth_signup},
     {METHOD_POST,   API_BASE "/auth/login",                     ROUTE_PUBLIC, auth_login},
     {METHOD_POST,   API_BASE "/auth/refresh",                   ROUTE_PUBLIC, auth_refresh},
-    {METHOD_POST,   API_BASE "/auth/logout",                    ROUTE_AUTH,   auth_logout},
+    {METHOD_POST,   API_BASE "/auth/logout",                    ROUTE_LOGOUT, auth_logout},
     {METHOD_GET,    API_BASE "/users/me",                       ROUTE_AUTH,   users_get_me},
     {METHOD_GET,    API_BASE "/users/{username}",               ROUTE_AUTH,   users_get},
     {METHOD_GET,    API_BASE "/channels",                       ROUTE_AUTH,   channels_list},

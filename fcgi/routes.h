@@ -9,7 +9,11 @@
 
 #include "fcgi/app.h"
 
-enum { ROUTE_PUBLIC = 0, ROUTE_AUTH = 1 };
+enum {
+    ROUTE_PUBLIC = 0,
+    ROUTE_AUTH = 1,
+    ROUTE_IGNORES_BODY = 2 /* whatever it is */
+};
 
 struct route {
     enum method method;
