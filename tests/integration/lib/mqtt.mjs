@@ -17,7 +17,8 @@ export async function mqttOptions(instance) {
  */
 export async function subscribe(t, instance, topic) {
   const args = [...await mqttOptions(instance), '-q', '1', '-t', topic, '-d', '-F', '%j'];
-  const child = spawn('mosquitto_sub', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  /* Line by line: the debug line that tells of SUBACK must not wait in a buffer. */
+  const child = spawn('stdbuf', ['-oL', 'mosquitto_sub', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   t?.after(() => child.kill('SIGKILL'));
   const messages = [];
   const waiting = new Set();
