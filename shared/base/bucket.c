@@ -116,3 +116,16 @@ int64_t bucket_take(struct bucket_table *table, struct span key, int cost, int64
     pthread_mutex_unlock(&table->lock);
     return wait_ms;
 }
+
+void bucket_give(struct bucket_table *table, struct span key, int cost, int64_t now_ms)
+{
+    assert(cost >= 0);
+    if (table->earn == 0)
+        return;
+    int64_t price = (int64_t)(cost < table->burst ? cost : table->burst) * table->price;
+    uint64_t hash = hash_bytes(&table->hash_key, key);
+    pthread_mutex_lock(&table->lock);
+    struct slot *slot = slot_find(table, hash ? hash : 1, now_ms);
+    slot->credit += price < table->full - slot->credit ? price : table->full - slot->credit;
+    pthread_mutex_unlock(&table->lock);
+}

@@ -25,4 +25,7 @@ void bucket_table_free(struct bucket_table *table);
  * and it is the number of milliseconds after which it would pass. `now_ms` is clock_mono_ms(). */
 int64_t bucket_take(struct bucket_table *table, struct span key, int cost, int64_t now_ms);
 
+/* Put back what bucket_take took: a password that was right is no guess. */
+void bucket_give(struct bucket_table *table, struct span key, int cost, int64_t now_ms);
+
 #endif

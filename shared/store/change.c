@@ -30,9 +30,11 @@ static const struct db_stmt write_settings = {
     .params = 4,
 };
 
+/* A name that the room had before is its own still. */
 static const struct db_stmt write_name = {
     .name = "change_write_name",
-    .sql = "insert into room_name (name_key, room_id) values ($2, $1)",
+    .sql = "insert into room_name (name_key, room_id) select $2, $1"
+           " where not exists (select 1 from room_name where name_key = $2 and room_id = $1)",
     .params = 2,
 };
 
@@ -226,7 +228,7 @@ static void add_member(struct pipeline *pipeline, const struct change *change,
     }
 }
 
-static int64_t members_added(const struct change *change)
+int64_t change_members_added(const struct change *change)
 {
     int64_t added = 0;
     for (size_t i = 0; i < change->member_count; i++) {
@@ -285,7 +287,7 @@ enum err change_commit(struct db *db, struct change *change)
     struct inbox_columns inbox;
     struct db_result rows = {0};
     add_log(&pipeline, change, &log);
-    add_room(&pipeline, change, members_added(change));
+    add_room(&pipeline, change, change_members_added(change));
     for (size_t i = 0; i < change->member_count; i++)
         add_member(&pipeline, change, &change->members[i]);
     add_inbox(&pipeline, change, &inbox, &rows);

@@ -56,7 +56,7 @@ struct change {
     /* The room's columns; only with `settings`. */
     bool settings;
     struct span name;
-    struct span name_key; /* SPAN_NONE: the room has that name in room_name already */
+    struct span name_key; /* SPAN_NONE: the name stays */
     enum room_status status;
     struct span password_hash; /* SPAN_NONE: none */
 };
@@ -68,6 +68,9 @@ void change_init(struct change *change, const struct room_state *state);
 int64_t change_add_row(struct change *change, const struct change_row *row);
 void change_add_notice(struct change *change, const struct change_notice *notice);
 void change_add_member(struct change *change, const struct change_member *member);
+
+/* How many members the change adds; negative: takes away. */
+int64_t change_members_added(const struct change *change);
 
 /* Write it all and COMMIT, in one round trip. The rows of app_user that get notices are locked in
  * id order. ERR_NAME_TAKEN: another room has that name. After an error nothing was written, but

@@ -32,7 +32,7 @@ static const struct db_stmt sign_up = {
 static const struct db_stmt view = {
     .name = "user_view",
     .sql = "select " SQL_ALIVE(
-        "$1", "$2") ", u.username, u.created_at"
+        "$1", "$2") ", u.username, u.created_at, u.id"
                     " from (select 1) one left join app_user u on u.deleted_at is null and "
                     "u.username_key ="
                     " coalesce($3::text, (select username_key from app_user where id = $2))",
@@ -128,6 +128,7 @@ enum err user_view(struct db *db, int64_t session_id, int64_t user_id, struct sp
     if (!err) {
         FIELD_COPY(out->username, db_result_text(&rows, 0, 1));
         out->created_us = db_result_time(&rows, 0, 2);
+        out->id = db_result_int(&rows, 0, 3);
     }
     db_result_release(&rows);
     return err;

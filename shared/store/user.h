@@ -29,7 +29,7 @@ enum err user_sign_up(struct db *db, struct span username, struct span key,
                       int64_t *session_id) MUST_CHECK;
 
 /* The user whose key is `key` (SPAN_NONE: the one who asks), as seen by `user_id` in `session_id`.
- * Fills username and created_us. ERR_UNAUTHENTICATED, ERR_USER_NOT_FOUND. */
+ * Fills id, username and created_us. ERR_UNAUTHENTICATED, ERR_USER_NOT_FOUND. */
 enum err user_view(struct db *db, int64_t session_id, int64_t user_id, struct span key,
                    struct user_row *out) MUST_CHECK;
 

@@ -1,0 +1,117 @@
+/* The chat context: configuration, keys, rate limits. The rules themselves are in the commands. */
+#include "shared/chat/chat_internal.h"
+
+#include "shared/base/clock.h"
+#include "shared/base/mem.h"
+
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+
+/* Buckets of one limit; past it the least limited one is forgotten. */
+#define BUCKETS_MAX 65536
+
+static struct bucket_table *limit_new(const struct conf *conf, enum conf_key tokens,
+                                      int64_t period_ms)
+{
+    int count = (int)conf_int(conf, tokens);
+    return bucket_table_new(count, period_ms, count > 0 ? count : 1, BUCKETS_MAX);
+}
+
+struct chat *chat_new(const struct conf *conf)
+{
+    struct chat *chat = mem_alloc(sizeof *chat);
+    chat->conf = conf;
+    chat->token_key = (struct token_key){.secret = conf_str(conf, CONF_AUTH_SECRET),
+                                         .issuer = conf_str(conf, CONF_AUTH_ISSUER)};
+    chat->password_cost = (struct password_cost){.ops = conf_int(conf, CONF_AUTH_HASH_OPS),
+                                                 .bytes = conf_int(conf, CONF_AUTH_HASH_BYTES)};
+    gate_init(&chat->gate, conf_int(conf, CONF_LIMIT_HASH_QUEUE));
+    chat->sends = bucket_table_new((int)conf_int(conf, CONF_LIMIT_SENDS_PER_S), SECOND_MS,
+                                   (int)conf_int(conf, CONF_LIMIT_SEND_BURST), BUCKETS_MAX);
+    chat->private_rooms = limit_new(conf, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, HOUR_MS);
+    chat->passwords = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES, 5 * MINUTE_MS);
+    chat->password_sources = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES_ADDRESS, 5 * MINUTE_MS);
+    chat->signups = limit_new(conf, CONF_LIMIT_SIGNUPS_PER_HOUR, HOUR_MS);
+    return chat;
+}
+
+void chat_free(struct chat *chat)
+{
+    if (!chat)
+        return;
+    bucket_table_free(chat->sends);
+    bucket_table_free(chat->private_rooms);
+    bucket_table_free(chat->passwords);
+    bucket_table_free(chat->password_sources);
+    bucket_table_free(chat->signups);
+    gate_release(&chat->gate);
+    mem_free(chat);
+}
+
+const struct conf *chat_conf(const struct chat *chat)
+{
+    return chat->conf;
+}
+
+const struct token_key *chat_token_key(const struct chat *chat)
+{
+    return &chat->token_key;
+}
+
+/* ---- rate limits ---- */
+
+static int64_t take_for_user(struct bucket_table *table, int64_t user_id)
+{
+    return bucket_take(table, span_make((const char *)&user_id, sizeof user_id), 1,
+                       clock_mono_ms());
+}
+
+int64_t chat_limit_send(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat->sends, user_id);
+}
+
+int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat->private_rooms, user_id);
+}
+
+int64_t chat_limit_signup(struct chat *chat, const char *address)
+{
+    return bucket_take(chat->signups, span_of(address), 1, clock_mono_ms());
+}
+
+/* An address holds no space, so the two parts cannot be confused. */
+static void account_key(struct span account, const char *address, struct buf *out)
+{
+    buf_init(out, BUF_MAX_DEFAULT);
+    buf_add_str(out, address);
+    buf_add_char(out, ' ');
+    buf_add_span(out, account);
+}
+
+int64_t chat_limit_password(struct chat *chat, struct span account, const char *address)
+{
+    struct buf key;
+    int64_t now_ms = clock_mono_ms();
+    int64_t wait_ms = bucket_take(chat->password_sources, span_of(address), 1, now_ms);
+    if (wait_ms > 0)
+        return wait_ms;
+    account_key(account, address, &key);
+    wait_ms = bucket_take(chat->passwords, buf_span(&key), 1, now_ms);
+    if (wait_ms > 0)
+        bucket_give(chat->password_sources, span_of(address), 1, now_ms);
+    buf_release(&key);
+    return wait_ms;
+}
+
+void chat_limit_password_passed(struct chat *chat, struct span account, const char *address)
+{
+    struct buf key;
+    int64_t now_ms = clock_mono_ms();
+    account_key(account, address, &key);
+    bucket_give(chat->passwords, buf_span(&key), 1, now_ms);
+    bucket_give(chat->password_sources, span_of(address), 1, now_ms);
+    buf_release(&key);
+}

@@ -1,0 +1,111 @@
+/* joinChannel: entering a PUBLIC channel, or a PRIVATE one with its password. */
+#include "shared/chat/step.h"
+
+#include "shared/chat/chat_internal.h"
+
+static enum err check_join(struct chat_command *command, const struct room_state *room)
+{
+    enum err err = step_check_found(room);
+    if (err)
+        return err;
+    if (room->status == ROOM_DIRECT)
+        return ERR_FORBIDDEN;
+    if (room->is_member)
+        return ERR_ALREADY_MEMBER;
+    command->until_us = room->banned_until_us;
+    return room->banned_until_us != 0 ? ERR_BANNED : ERR_OK;
+}
+
+/* The account of the limit: who tries, not which room, or many rooms would give many tries. */
+static struct span account_of(const struct chat_command *command)
+{
+    return span_of(command->actor.username);
+}
+
+static enum chat_progress verify(struct chat_command *command, const struct room_state *room)
+{
+    if (command->hash_count == 0)
+        command->retry_after_ms =
+            chat_limit_password(command->chat, account_of(command), command->actor.address);
+    if (command->retry_after_ms > 0)
+        return command_finish(command, ERR_RATE_LIMITED);
+    return command_want_verify(command, room->password_hash);
+}
+
+static bool has_password(const struct chat_command *command)
+{
+    return span_present(command_text(command, CHAT_FIELD_PASSWORD));
+}
+
+/* Was the password compared with the hash that the room has now? */
+static bool is_verified(const struct chat_command *command, const struct room_state *room)
+{
+    return command->hash_work == HASH_MATCHED && strcmp(command->hash, room->password_hash) == 0;
+}
+
+static enum chat_progress enter(struct chat_command *command, struct db *db,
+                                const struct room_state *room)
+{
+    const struct chat_actor *actor = &command->actor;
+    struct step_texts texts;
+    struct change change;
+    step_texts_init(&texts);
+    change_init(&change, room);
+    int64_t seq = change_add_row(
+        &change, &(struct change_row){
+                     .kind = EVENT_MEMBER_JOINED,
+                     .actor = actor->user_id,
+                     .subject = actor->user_id,
+                     .payload = step_member_payload(&texts, actor->username, ROLE_USER),
+                 });
+    change_add_row(&change, &(struct change_row){
+                                .kind = EVENT_SYSTEM,
+                                .text = step_sentence(&texts, actor->username, "joined", ""),
+                            });
+    change_add_member(&change,
+                      &(struct change_member){actor->user_id, CHANGE_ENTER, ROLE_USER, .seq = seq});
+    change_add_notice(&change, &(struct change_notice){.user_id = actor->user_id,
+                                                       .kind = EVENT_INBOX_JOINED,
+                                                       .actor = actor->user_id,
+                                                       .room_seq = seq});
+    enum chat_progress progress = step_commit(command, db, &change, room, ROLE_USER);
+    step_texts_release(&texts);
+    return progress;
+}
+
+enum chat_progress join_channel_run(struct chat_command *command, struct db *db)
+{
+    struct room_viewer viewer = step_viewer(command);
+    struct span key = buf_span(&command->room_key);
+    struct room_state room;
+    if (command->hash_work == HASH_DIFFERED)
+        return command_finish(command, ERR_WRONG_PASSWORD);
+    if (has_password(command) && command->hash_work == HASH_NONE) {
+        enum err err = room_look(db, key, &viewer, &room);
+        if (err)
+            return command_db_failed(command, err);
+        err = check_join(command, &room);
+        if (err)
+            return command_finish(command, err);
+        if (room.status == ROOM_PRIVATE)
+            return verify(command, &room);
+    }
+    enum err err = room_lock(db, key, &viewer, true, &room);
+    if (err)
+        return command_db_failed(command, err);
+    err = check_join(command, &room);
+    if (!err)
+        err = step_check_room_count(command, &room);
+    if (!err && room.status == ROOM_PRIVATE && !has_password(command))
+        err = ERR_WRONG_PASSWORD;
+    if (err)
+        return step_refuse(command, db, err);
+    if (room.status == ROOM_PRIVATE && !is_verified(command, &room)) {
+        db_rollback(db);
+        return verify(command, &room);
+    }
+    enum chat_progress progress = enter(command, db, &room);
+    if (progress == CHAT_DONE && !command->err && command->hash_count > 0)
+        chat_limit_password_passed(command->chat, account_of(command), command->actor.address);
+    return progress;
+}
