@@ -35,6 +35,10 @@ static enum err drain(struct db *db, const char *name, int64_t deadline_ms)
             answer = db_error_of(db, result, name, &dead);
         }
         PQclear(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            db_connection_drop(db, "scripts cannot copy");
+            return ERR_DB_FAILED;
+        }
     }
 }
 
