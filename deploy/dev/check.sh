@@ -1,2 +1,171 @@
-# shellcheck shell=bash
-check_main() { die "not yet"; }
+# shellcheck shell=bash disable=SC2153,SC2034
+# ./dev check: every test of the tree, in instances and folders of its own, with one sum at the end.
+
+PASSED=0
+FAILED=0
+SKIPPED=0
+
+check_head()
+{
+    printf '\n== %s\n' "$*"
+}
+
+# check_one NAME COMMAND...: a command that is a test by itself.
+check_one()
+{
+    local name=$1 output
+
+    shift
+    if output=$("$@" 2>&1); then
+        PASSED=$((PASSED + 1))
+        echo "ok   $name"
+    else
+        FAILED=$((FAILED + 1))
+        printf 'FAIL %s\n%s\n' "$name" "$output"
+    fi
+}
+
+# Unit and style tests of a build variant: make check, counted from automake's .trs files.
+check_unit()
+{
+    local variant=$1 folder result=0 trs outcome seen=0
+
+    check_head "unit tests${variant:+, $variant}"
+    build_tree "$variant"
+    build_folder "$variant"
+    folder=$REPLY
+    find "$folder" -name '*.trs' -delete
+    make -C "$folder" -k -j"$(nproc)" check >"$folder/check.log" 2>&1 </dev/null || result=$?
+    while read -r trs; do
+        outcome=$(sed -n 's/^:global-test-result: //p' "$trs")
+        seen=1
+        case $outcome in
+        PASS | XFAIL) PASSED=$((PASSED + 1)) ;;
+        SKIP) SKIPPED=$((SKIPPED + 1)) ;;
+        *)
+            FAILED=$((FAILED + 1))
+            echo "FAIL ${trs#"$folder"/}"
+            tail -n 60 "${trs%.trs}.log"
+            result=0
+            ;;
+        esac
+    done < <(find "$folder" -name '*.trs' | sort)
+    [ "$seen" -eq 1 ] || result=1
+    # make failed and no test did: something does not build.
+    if [ "$result" -ne 0 ]; then
+        FAILED=$((FAILED + 1))
+        echo "FAIL make check in $folder"
+        tail -n 40 "$folder/check.log"
+    fi
+}
+
+# check_runner TITLE COMMAND...: a test runner that prints how many passed, either as node:test does
+# or with a last line "N passed, N failed[, N skipped]".
+check_runner()
+{
+    local log=$CHECK_TMP/log result=0 failed=$FAILED
+
+    check_head "$1"
+    shift
+    timeout --kill-after=30 1200 "$@" </dev/null 2>&1 | tee "$log" || result=$?
+    check_count "$log" || result=1
+    if [ "$result" -ne 0 ] && [ "$FAILED" -eq "$failed" ]; then
+        FAILED=$((FAILED + 1))
+        echo "FAIL it ended with $result: $*"
+    fi
+}
+
+# Add the counts in a runner's output; fail if there are none.
+check_count()
+{
+    local name value last
+
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1)
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)? ]]; then
+        PASSED=$((PASSED + BASH_REMATCH[1]))
+        FAILED=$((FAILED + BASH_REMATCH[2]))
+        SKIPPED=$((SKIPPED + ${BASH_REMATCH[4]:-0}))
+        return
+    fi
+    while read -r name value; do
+        case $name in
+        pass) PASSED=$((PASSED + value)) ;;
+        fail | cancelled) FAILED=$((FAILED + value)) ;;
+        skipped | todo) SKIPPED=$((SKIPPED + value)) ;;
+        esac
+    done < <(sed -nE 's/^(#|ℹ) (pass|fail|cancelled|skipped|todo) ([0-9]+)$/\2 \3/p' "$1" | tail -n 5)
+    grep -qE '^(#|ℹ) pass [0-9]+$' "$1"
+}
+
+check_node()
+{
+    local title=$1
+
+    shift
+    check_runner "$title" node --test --test-reporter=spec "$@"
+}
+
+# All instances of this run keep their data under CHECK_TMP; end what a test has left.
+check_leftovers()
+{
+    local run left=0
+
+    for run in "$CHECK_TMP"/*/run "$CHECK_TMP"/*/*/run; do
+        [ -d "$run" ] || continue
+        instance_select "${run%/run}"
+        ! supervisor_lives && ! instance_has_leftovers || left=1
+        instance_stop
+    done
+    return "$left"
+}
+
+check_end()
+{
+    trap '' INT TERM HUP
+    check_leftovers || true
+    [ -n "${PARLEY_KEEP:-}" ] || rm -rf "$CHECK_TMP"
+}
+
+check_setup()
+{
+    local lock
+
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt"
+    while read -r lock; do
+        npm_ensure "${lock%/package-lock.json}"
+    done < <(find "$ROOT/web" "$ROOT/tests" -name node_modules -prune -o \
+        -name package-lock.json -print)
+    CHECK_TMP=$(mktemp -d /tmp/parley-check-XXXXXX)
+    chmod 711 "$CHECK_TMP"
+    trap check_end EXIT
+    trap 'exit 130' INT TERM HUP
+    export TMPDIR=$CHECK_TMP
+    build_tree ''
+    build_web "$ROOT/build/web"
+}
+
+check_shell()
+{
+    check_head "scripts"
+    check_one "shellcheck" shellcheck -x "$ROOT/dev" "$ROOT/.ci/run" "$LIB"/*.sh
+}
+
+# Nothing in the processes' logs that a sanitizer or an assertion wrote.
+check_reports()
+{
+    ! grep -h -A 20 -E 'ERROR: AddressSanitizer|runtime error:|LeakSanitizer|Assertion .* failed' \
+        "$1"/log/*.log "$1"/log/*.log.1 2>/dev/null
+}
+
+check_main()
+{
+    [ $# -eq 0 ] || die "check: takes no arguments"
+    check_setup
+    check_shell
+    check_unit ''
+    check_unit asan
+    check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
+    check_one "no test left a process behind" check_leftovers
+    printf '\n%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+    [ "$FAILED" -eq 0 ]
+}

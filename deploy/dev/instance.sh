@@ -74,11 +74,11 @@ instance_stop()
     done < <(sort -rn -k 2,2 "$DATA/run/services" 2>/dev/null)
     # Children of a PostgreSQL that was killed: whoever works in its data folder.
     data=$(readlink -f "$DATA/pg" || true)
-    if [ -e "$data/postmaster.pid" ]; then
-        for process in /proc/[0-9]*; do
-            [[ ! $process/cwd -ef $data ]] || kill -KILL "${process#/proc/}" 2>/dev/null || true
-        done
-    fi
+    for process in /proc/[0-9]*; do
+        [[ $process/cwd -ef $data ]] || continue
+        [[ $(readlink "$process/exe") != */postgresql/*/bin/@(postgres|initdb) ]] ||
+            kill -KILL "${process#/proc/}" 2>/dev/null || true
+    done
     instance_read || true
     [[ ${INSTANCE[sockets]:-} != /tmp/parley-* ]] || rm -rf "${INSTANCE[sockets]}"
     rm -rf "$DATA/run"

@@ -3,7 +3,7 @@
 
 HTTP_PORT=3000
 BROKERS=1
-VARIANT=''
+VARIANT=${PARLEY_VARIANT:-}
 DEMO=''
 DETACH=''
 
@@ -45,15 +45,19 @@ up_option_value()
     esac
 }
 
-# The folders, and one up at a time on them. UP_LOCK is not for our children.
-up_folders()
+# One up at a time on a data folder. UP_LOCK is not for our children.
+up_lock()
 {
     mkdir -p "$DATA"
+    exec {UP_LOCK}<"$DATA"
+    flock -n "$UP_LOCK" || die "another ./dev up works on $DATA"
+}
+
+up_folders()
+{
     mkdir -p "$DATA/run" "$DATA/log"
     # PostgreSQL runs as another user when we are root; it must get through, to its own folder only.
     [ "$EUID" -ne 0 ] || chmod 711 "$DATA" "$DATA/run"
-    exec {UP_LOCK}<"$DATA"
-    flock -n "$UP_LOCK" || die "another ./dev up works on $DATA"
 }
 
 up_refuse_running()
@@ -233,6 +237,7 @@ up_start()
 {
     up_services_first | write_file 600 "$DATA/run/services"
     up_supervisor
+    postgres_sync
     wait_until 30 postgres_is_up || up_failed "PostgreSQL did not start"
     postgres_provision
     up_services_all | write_file 600 "$DATA/run/services"
@@ -281,9 +286,9 @@ up_main()
     build_folder "$VARIANT"
     BUILD=$REPLY
     build_web "$ROOT/build/web"
-    up_folders
+    up_lock
     up_refuse_running
-    mkdir -p "$DATA/run"
+    up_folders
     trap up_abandon EXIT
     trap 'exit 130' INT TERM HUP
     up_logs
