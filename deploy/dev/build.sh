@@ -16,7 +16,11 @@ build_tree()
     shift
     build_folder "$variant"
     folder=$REPLY
-    [ -z "$variant" ] || options="--enable-$variant --enable-werror"
+    case $variant in
+    '') ;;
+    fuzz) options="--enable-fuzz CC=clang" ;;
+    *) options="--enable-$variant --enable-werror" ;;
+    esac
     mkdir -p "$folder"
     (
         flock 9

@@ -130,7 +130,7 @@ check_setup()
 {
     local lock
 
-    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt"
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt" "$LIB/packages-tools.txt"
     while read -r lock; do
         npm_ensure "${lock%/package-lock.json}"
     done < <(find "$ROOT/web" "$ROOT/tests" -name node_modules -prune -o \
@@ -148,23 +148,41 @@ check_shell()
 {
     check_head "scripts"
     check_one "shellcheck" shellcheck -x "$ROOT/dev" "$ROOT/.ci/run" "$LIB"/*.sh
+    check_one "clang-format" format_main --check
 }
 
-# Nothing in the processes' logs that a sanitizer or an assertion wrote.
+# The system's own tests. Those against hostile input also run on a build that notices every slip.
+check_system()
+{
+    local runner=$ROOT/tests/integration/run.mjs
+
+    check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
+    check_runner "integration tests" node "$runner" --spec
+    export PARLEY_VARIANT=asan
+    check_runner "integration tests, asan" node "$runner" --spec badinput gateway
+    export PARLEY_VARIANT=''
+    if [ -x "$ROOT/tests/conformance/run.sh" ]; then
+        check_runner "Socket.IO conformance" "$ROOT/tests/conformance/run.sh" "$ROOT/build"
+    fi
+}
+
+# Nothing that a sanitizer had to say, in any process of any test.
 check_reports()
 {
-    ! grep -h -A 20 -E 'ERROR: AddressSanitizer|runtime error:|LeakSanitizer|Assertion .* failed' \
-        "$1"/log/*.log "$1"/log/*.log.1 2>/dev/null
+    ! cat "$CHECK_TMP"/sanitizer.* 2>/dev/null
 }
 
 check_main()
 {
     [ $# -eq 0 ] || die "check: takes no arguments"
     check_setup
+    export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
+    export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
     check_shell
     check_unit ''
     check_unit asan
-    check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
+    check_system
+    check_one "no sanitizer report" check_reports
     check_one "no test left a process behind" check_leftovers
     printf '\n%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
     [ "$FAILED" -eq 0 ]

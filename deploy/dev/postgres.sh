@@ -86,7 +86,7 @@ postgres_sync()
 {
     [ -n "${PG_IS_NEW:-}" ] || return 0
     (
-        cd "$PGDATA"
+        cd "$PGDATA" || exit
         as_postgres "$PGBIN/initdb" --pgdata="$PGDATA" --sync-only
     ) </dev/null >/dev/null 2>&1 {UP_LOCK}<&- &
 }

@@ -1,0 +1,32 @@
+# shellcheck shell=bash disable=SC2153
+# ./dev format and ./dev fuzz.
+
+# The C sources that are ours, with the arguments before them, to a command.
+on_sources()
+{
+    git -C "$ROOT" ls-files -z '*.c' '*.h' | (cd "$ROOT" && xargs -0 "$@")
+}
+
+# format [--check]: clang-format, over all sources.
+format_main()
+{
+    packages_ensure "$LIB/packages-tools.txt"
+    case ${1:-} in
+    '') on_sources clang-format -i ;;
+    --check) on_sources clang-format --dry-run -Werror ;;
+    *) die "format: unknown option $1" ;;
+    esac
+}
+
+# fuzz [SECONDS] [NAME]...: each fuzzer, or those named, for that long.
+fuzz_main()
+{
+    local seconds=${1:-60}
+
+    is_number "$seconds" || die "fuzz: '$seconds' is not a number of seconds"
+    shift || true
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-tools.txt"
+    build_tree fuzz
+    build_folder fuzz
+    "$ROOT/tests/fuzz/run.sh" "$REPLY" "$seconds" "$@"
+}
