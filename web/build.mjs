@@ -56,8 +56,9 @@ put("api/openapi.json", `${JSON.stringify(YAML.parse(yaml), null, 2)}\n`);
 for (const [status, [title, code]] of Object.entries(ERRORS))
   put(`errors/${status}.html`, JSON.stringify({ type: "about:blank", title, status: +status, code }));
 
-put(".made", "");
+fs.rmSync(`${out}.made`, { force: true });
 fs.rmSync(`${out}.old`, { recursive: true, force: true });
 if (fs.existsSync(out)) fs.renameSync(out, `${out}.old`);
 fs.renameSync(fresh, out);
 fs.rmSync(`${out}.old`, { recursive: true, force: true });
+fs.writeFileSync(`${out}.made`, "");

@@ -69,7 +69,7 @@ web_is_fresh()
     local file
 
     for file in "$ROOT"/web/*.* "$ROOT/swagger.yaml" "$ROOT/web/node_modules/.parley-lock"; do
-        [ "$1/.made" -nt "$file" ] || return 1
+        [ "$1.made" -nt "$file" ] || return 1
     done
 }
 

@@ -122,13 +122,14 @@ conninfo()
     REPLY="host=$SOCKETS/pg port=5432 dbname=${3:-parley} user=$1 password=$2"
 }
 
-# The last line of the postmaster's pid file is its state.
+# The postmaster's pid file has its number first and its state last; it may be a dead one's.
 postgres_is_up()
 {
     local lines
 
     { mapfile -t lines <"$PGDATA/postmaster.pid"; } 2>/dev/null || return 1
-    [[ ${lines[7]:-} == ready* ]]
+    live_pid "$DATA/run/postgres.pid" && [ "$REPLY" = "${lines[0]:-}" ] &&
+        [[ ${lines[7]:-} == ready* ]]
 }
 
 # Roles, database, and schema. Every step is safe to repeat.
