@@ -4,30 +4,37 @@
 
 #include "fcgi/app.h"
 
+/* POST /auth/...: accounts and sessions. */
 void auth_signup(struct call *call);
 void auth_login(struct call *call);
 void auth_refresh(struct call *call);
 void auth_logout(struct call *call);
 
+/* GET /users/...: myself, and others by name. */
 void users_get_me(struct call *call);
 void users_get(struct call *call);
 
+/* /channels and /channels/{name}. */
 void channels_list(struct call *call);
 void channels_create(struct call *call);
 void channels_get(struct call *call);
 void channels_update(struct call *call);
 void channels_delete(struct call *call);
 
+/* /channels/{name}/members. */
 void members_list(struct call *call);
 void members_join(struct call *call);
 void members_leave(struct call *call);
 
+/* /channels/{name}/messages. */
 void messages_list(struct call *call);
 void messages_send(struct call *call);
 void messages_get(struct call *call);
 
+/* GET /history: all rooms of mine, streamed. */
 void history_get(struct call *call);
 
+/* GET /healthz and /readyz. */
 void health_live(struct call *call);
 void health_ready(struct call *call);
 

@@ -50,6 +50,7 @@ bool client_heeds(const struct client *client, int64_t seq);
 /* Messages by `author` are not for this client (blocked). */
 bool client_hides(const struct client *client, int64_t author);
 
+/* Send to this client alone. */
 void client_emit(struct client *client, struct sio_message *message);
 void client_emit_json(struct client *client, struct span json);
 

@@ -35,6 +35,7 @@ struct seqlog {
 
 typedef void (*seqlog_deliver_fn)(void *owner, struct event *event);
 
+/* `last`: the seq delivered last, or SEQLOG_UNKNOWN. Release frees what is held. */
 void seqlog_init(struct seqlog *log, int64_t last);
 void seqlog_release(struct seqlog *log);
 

@@ -37,7 +37,8 @@ bool loop_timer_active(const struct loop_timer *timer);
 /* Watch a descriptor (not owned). */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 typedef void (*loop_watch_fn)(void *arg, int events);
-struct loop_watch *loop_watch_new(struct loop *loop, int fd, int events, loop_watch_fn fn, void *arg);
+struct loop_watch *loop_watch_new(struct loop *loop, int fd, int events, loop_watch_fn fn,
+                                  void *arg);
 void loop_watch_set(struct loop_watch *watch, int events);
 void loop_watch_free(struct loop_watch *watch);
 

@@ -1,4 +1,5 @@
-/* The libev loop under a struct loop. For broker/net only: libwebsockets runs inside the same one. */
+/* The libev loop under a struct loop. For broker/net only: libwebsockets runs inside the same one.
+ */
 #ifndef PARLEY_NET_LOOP_EV_H
 #define PARLEY_NET_LOOP_EV_H
 

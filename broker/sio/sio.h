@@ -42,7 +42,8 @@ struct sio_options {
                                      check; "*": all; "http://localhost:*": any port. Guards polling
                                      and websocket alike; a request without Origin is not a browser
                                      and passes. Copied. */
-    bool check_origins;           /* refuse foreign origins even where CORS would only withhold headers */
+    bool check_origins;           /* refuse foreign origins even where CORS would only withhold
+                                     headers */
     bool polling, websocket;      /* transports offered */
     size_t output_bytes;          /* queue of one connection; past it the connection is closed */
     size_t output_packets;
@@ -85,6 +86,7 @@ struct sio_stats {
     uint64_t connections, sockets, handshakes, packets_in, packets_out, bytes_queued, slow_closed,
         refused, writes;
 };
+/* Counters since the start, and what is there now. */
 void sio_server_stats(const struct sio_server *server, struct sio_stats *out);
 
 /* ---- namespaces and handlers ---- */
@@ -119,6 +121,8 @@ enum sio_reason {
     SIO_FORCED,      /* sio_close, another namespace's parse error, ... */
     SIO_SHUTDOWN
 };
+
+/* The reason as official servers name it ("transport close"). */
 const char *sio_reason_name(enum sio_reason reason);
 /* May a session closed so be recovered? (everything but the two disconnects) */
 bool sio_reason_recoverable(enum sio_reason reason);
@@ -149,13 +153,17 @@ void sio_accept_recoverable(struct sio_socket *socket, const char *sid, const ch
 /* CONNECT_ERROR {"message":..., "data":...}; `data` is JSON or SPAN_NONE. */
 void sio_refuse(struct sio_socket *socket, const char *message, struct span data);
 
+/* The application's pointer for this socket, and the one its namespace was made with. */
 void sio_socket_set_data(struct sio_socket *socket, void *data);
 void *sio_socket_data(const struct sio_socket *socket);
 void *sio_socket_app(const struct sio_socket *socket);
-const char *sio_socket_id(const struct sio_socket *socket); /* the Socket.IO sid */
+
+/* The Socket.IO sid, and the name of its namespace. Valid while the socket is. */
+const char *sio_socket_id(const struct sio_socket *socket);
 const char *sio_socket_namespace(const struct sio_socket *socket);
-/* Handshake record, kept for the life of the connection. */
-const char *sio_socket_address(const struct sio_socket *socket); /* the client's, by trusted proxies */
+/* Handshake record, kept for the life of the connection: the client's address, by trusted
+ * proxies. */
+const char *sio_socket_address(const struct sio_socket *socket);
 /* Request header (lower-case name: "authorization", "origin", "user-agent", "cookie", "host",
  * "x-forwarded-for") or query parameter of the handshake. SPAN_NONE if absent. */
 struct span sio_socket_header(const struct sio_socket *socket, const char *name);
@@ -169,7 +177,8 @@ void sio_close(struct sio_socket *socket);
 /* ---- emitting ---- */
 
 /* An event, encoded at most once per variant (namespace, transport, with or without offset) however
- * many sockets it goes to. `json` is the argument array, name first: ["newMessage",{...}]. Copied. */
+ * many sockets it goes to. `json` is the argument array, name first: ["newMessage",{...}]. Copied.
+ */
 struct sio_message *sio_message_new(struct span json);
 struct sio_message *sio_message_binary(struct span json, const struct span *attachments, int count);
 /* With a recovery offset, appended as last argument for sockets accepted as recoverable. */

@@ -56,11 +56,13 @@ void buf_terminate(struct buf *buf);
 /* Drop `len` bytes from the front (len <= buf->len). */
 void buf_drop(struct buf *buf, size_t len);
 
+/* Did everything fit? */
 static inline bool buf_ok(const struct buf *buf)
 {
     return !buf->failed;
 }
 
+/* The content; valid until the next change. Never absent. */
 static inline struct span buf_span(const struct buf *buf)
 {
     return (struct span){buf->data ? buf->data : "", buf->len};

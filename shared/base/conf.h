@@ -42,6 +42,7 @@ enum err conf_check(const struct conf *conf, struct buf *problem) MUST_CHECK;
  * empty. */
 enum err conf_require(const struct conf *conf, enum conf_key key, struct buf *problem) MUST_CHECK;
 
+/* Takes NULL. */
 void conf_free(struct conf *conf);
 
 /* The value of a STR or SECRET; owned by conf; never NULL. Wrong type: assertion. */

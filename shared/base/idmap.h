@@ -14,6 +14,7 @@ struct idmap {
     size_t used; /* entries */
 };
 
+/* Empty, allocating nothing; and back to that. */
 void idmap_init(struct idmap *map);
 void idmap_release(struct idmap *map);
 

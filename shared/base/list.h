@@ -26,6 +26,7 @@ static inline void list_init(struct list *node)
     node->next = node->prev = node;
 }
 
+/* Is nothing on this head, or the node on no list? */
 static inline bool list_is_empty(const struct list *head)
 {
     return head->next == head;
@@ -46,6 +47,7 @@ static inline void list_prepend(struct list *head, struct list *node)
     list_append(head->next, node);
 }
 
+/* Take `node` off its list, if it is on one. */
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;

@@ -52,6 +52,7 @@ static inline size_t utf8_encode(unsigned long code, char out[4])
 /* Number of code points, or -1 if the bytes are not valid UTF-8. */
 long utf8_length(struct span text);
 
+/* Valid UTF-8? The empty text is. */
 static inline bool utf8_is_valid(struct span text)
 {
     return utf8_length(text) >= 0;

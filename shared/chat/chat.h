@@ -18,7 +18,8 @@
 
 struct chat;
 
-struct chat *chat_new(const struct conf *conf); /* conf is kept */
+/* Made from the settings, which are kept; and what it was made from. */
+struct chat *chat_new(const struct conf *conf);
 void chat_free(struct chat *chat);
 const struct conf *chat_conf(const struct chat *chat);
 const struct token_key *chat_token_key(const struct chat *chat);
@@ -103,7 +104,8 @@ enum chat_progress chat_command_run(struct chat_command *command, struct db *db)
 /* Compute what CHAT_HASH asked for. Tens of ms of CPU. In the broker one hasher thread calls it and
  * its queue is bounded there; in fcgi call chat_command_hash_gated. */
 void chat_command_hash(struct chat_command *command);
-/* The same behind the process's gate (one at a time, LIMIT_HASH_QUEUE waiting, else rate_limited). */
+/* The same behind the process's gate (one at a time, LIMIT_HASH_QUEUE waiting, else rate_limited).
+ */
 void chat_command_hash_gated(struct chat_command *command);
 
 /* End it with `err` (queue full, deadline passed): the command is done. */

@@ -37,7 +37,8 @@ enum err chat_connect_options_parse(struct span auth, struct chat_connect_option
 
 /* One statement, one snapshot. ERR_UNAUTHENTICATED: the session has ended. */
 enum err chat_admit(struct chat *chat, struct db *db, const struct chat_actor *actor,
-                    const struct chat_connect_options *options, struct chat_admission *out) MUST_CHECK;
+                    const struct chat_connect_options *options,
+                    struct chat_admission *out) MUST_CHECK;
 void chat_admission_release(struct chat_admission *admission);
 
 /* ---- history as Record<roomName, Message[]> ---- */
@@ -62,8 +63,9 @@ enum err chat_history_next(struct db *db, struct chat_history *history, size_t m
 
 /* Events of a log with after < seq <= upto (upto 0: no bound), at most `limit`, in order, rendered
  * from the present state. `non_messages`: only those that are not part of history. */
-enum err chat_log_read(struct db *db, enum log_type log, int64_t log_id, int64_t after, int64_t upto,
-                       int limit, bool non_messages, struct event_list *out) MUST_CHECK;
+enum err chat_log_read(struct db *db, enum log_type log, int64_t log_id, int64_t after,
+                       int64_t upto, int limit, bool non_messages,
+                       struct event_list *out) MUST_CHECK;
 
 struct chat_head {
     enum log_type log;
@@ -94,9 +96,10 @@ struct chat_page {
     int64_t limit;                 /* 1..LIMIT_PAGE */
 };
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,
-                            const struct chat_page *page, struct buf *out, bool *has_more) MUST_CHECK;
-enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct span room, int64_t seq,
-                          struct buf *out) MUST_CHECK;
+                            const struct chat_page *page, struct buf *out,
+                            bool *has_more) MUST_CHECK;
+enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct span room,
+                          int64_t seq, struct buf *out) MUST_CHECK;
 struct chat_channel_query {
     bool mine;          /* ?member=me */
     struct span search; /* ?q= */

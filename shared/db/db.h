@@ -66,6 +66,7 @@ struct db_param {
     size_t count;
 };
 
+/* An integer; never NULL. */
 static inline struct db_param db_param_int(int64_t value)
 {
     return (struct db_param){.type = DB_INT, .number = value};
@@ -77,6 +78,7 @@ static inline struct db_param db_param_id(int64_t value)
     return (struct db_param){.type = DB_INT, .number = value, .null = value == 0};
 }
 
+/* A truth value. */
 static inline struct db_param db_param_bool(bool value)
 {
     return (struct db_param){.type = DB_BOOL, .number = value};
@@ -94,21 +96,25 @@ static inline struct db_param db_param_text(struct span text)
     return (struct db_param){.type = DB_TEXT, .span = text, .null = text.ptr == NULL};
 }
 
+/* Any bytes; SPAN_NONE is NULL. */
 static inline struct db_param db_param_bytes(struct span bytes)
 {
     return (struct db_param){.type = DB_BYTES, .span = bytes, .null = bytes.ptr == NULL};
 }
 
+/* Arrays; count 0 is the empty array. */
 static inline struct db_param db_param_ints(const int64_t *values, size_t count)
 {
     return (struct db_param){.type = DB_INT_ARRAY, .ints = values, .count = count};
 }
 
+/* Texts, each as db_param_text. */
 static inline struct db_param db_param_texts(const struct span *texts, size_t count)
 {
     return (struct db_param){.type = DB_TEXT_ARRAY, .spans = texts, .count = count};
 }
 
+/* Bytes, each as db_param_bytes. */
 static inline struct db_param db_param_bytes_array(const struct span *values, size_t count)
 {
     return (struct db_param){.type = DB_BYTES_ARRAY, .spans = values, .count = count};
