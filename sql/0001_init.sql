@@ -40,6 +40,8 @@ create table room (
     unique (direct_low, direct_high)
 );
 
+create index room_public on room (id) where status = 'PUBLIC' and archived_at is null;
+
 -- Every name a room ever had leads to it; names are never reused for another room.
 create table room_name (
     name_key text primary key,                   -- NFKC, case-folded

@@ -98,7 +98,7 @@ bool room_status_parse(struct span name, enum room_status *out)
     return false;
 }
 
-static enum room_role role_parse(struct span name)
+enum room_role room_role_parse(struct span name)
 {
     for (size_t i = ROLE_USER; i < COUNT(role_names); i++)
         if (span_is(name, role_names[i]))
@@ -122,7 +122,7 @@ static void read_state(const struct db_result *rows, struct room_state *out)
     out->members = db_result_int(rows, 0, 6);
     out->created_us = db_result_time(rows, 0, 7);
     out->is_member = db_result_bool(rows, 0, 9);
-    out->role = role_parse(db_result_text(rows, 0, 10));
+    out->role = room_role_parse(db_result_text(rows, 0, 10));
     out->banned_until_us = db_result_time(rows, 0, 11);
 }
 

@@ -19,6 +19,8 @@ const char *room_status_name(enum room_status status);
 const char *room_role_name(enum room_role role);
 /* False if it is no status. */
 bool room_status_parse(struct span name, enum room_status *out);
+/* ROLE_NONE if it is no role. */
+enum room_role room_role_parse(struct span name);
 
 /* Who asks; checked in the same statement. */
 struct room_viewer {

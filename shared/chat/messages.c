@@ -1,0 +1,169 @@
+/* Pages of a room's messages, for getHistory and REST. History at connection is streamed elsewhere.
+ */
+#include "shared/chat/messages.h"
+
+#include "shared/base/json_write.h"
+#include "shared/base/mem.h"
+#include "shared/chat/command_internal.h"
+#include "shared/chat/render.h"
+#include "shared/chat/rules.h"
+#include "shared/store/listing.h"
+
+/* A part of a page: a range of the log, read with one row more than wanted. */
+struct part {
+    struct listing_range range;
+    struct db_result rows;
+    int first; /* of the rows that belong to the page ... */
+    int end;   /* ... and after the last */
+    bool has_more;
+};
+
+static int64_t seq_or_start(int64_t seq)
+{
+    return seq < 0 ? 0 : seq;
+}
+
+/* Rows with from <= seq < to, the last `limit` or, ascending, the first. */
+static enum err read_part(struct db *db, const struct chat_actor *actor, struct span key,
+                          int64_t limit, struct part *part)
+{
+    const struct room_viewer viewer = {actor->user_id, actor->session_id};
+    int count = 0;
+    part->range.limit = limit + 1;
+    enum err err = listing_messages(db, &viewer, key, &part->range, &part->rows, &count);
+    part->has_more = count > limit;
+    part->first = part->has_more && !part->range.ascending ? 1 : 0;
+    part->end = part->has_more && part->range.ascending ? count - 1 : count;
+    return err;
+}
+
+static void write_rows(const struct part *part, struct json_writer *w)
+{
+    struct listing_message message;
+    for (int row = part->first; row < part->end; row++) {
+        listing_message(&part->rows, row, &message);
+        struct message_view view = {
+            .seq = message.seq,
+            .kind = (enum event_kind)message.kind,
+            .sender = message.sender,
+            .text = message.text,
+            .nonce = message.nonce,
+            .at_us = message.at_us,
+            .edited_us = message.edited_us,
+            .deleted_us = message.deleted_us,
+        };
+        render_message(w, NULL, message.room, &view);
+    }
+}
+
+/* One part, or two around a seq. */
+static size_t plan(const struct chat_page *page, struct part parts[2], int64_t limits[2])
+{
+    parts[0] = (struct part){.range = {.from = 0, .to = INT64_MAX}};
+    limits[0] = page->limit;
+    if (page->around != 0) {
+        limits[0] = page->limit / 2;
+        limits[1] = page->limit - limits[0];
+        parts[0].range.to = seq_or_start(page->around);
+        parts[1] = (struct part){
+            .range = {.from = seq_or_start(page->around), .to = INT64_MAX, .ascending = true}};
+        return 2;
+    }
+    if (page->after != 0) {
+        parts[0].range.from = seq_or_start(page->after) + 1;
+        parts[0].range.ascending = true;
+    } else if (page->before != 0) {
+        parts[0].range.to = seq_or_start(page->before);
+    }
+    return 1;
+}
+
+enum err messages_read(struct db *db, const struct chat_actor *actor, struct span room_key,
+                       const struct chat_page *page, struct buf *out, bool *has_more,
+                       struct buf *room_name)
+{
+    struct part parts[2] = {{.first = 0}};
+    int64_t limits[2];
+    struct json_writer w;
+    enum err err = ERR_OK;
+    size_t count = plan(page, parts, limits);
+    for (size_t i = 0; i < count && !err; i++)
+        err = read_part(db, actor, room_key, limits[i], &parts[i]);
+    if (!err) {
+        *has_more = parts[0].has_more || parts[1].has_more;
+        json_begin(&w, out);
+        json_array(&w, NULL);
+        for (size_t i = 0; i < count; i++)
+            write_rows(&parts[i], &w);
+        json_array_end(&w);
+        if (room_name)
+            buf_add_span(room_name, listing_room_name(&parts[0].rows));
+    }
+    db_result_release(&parts[0].rows);
+    db_result_release(&parts[1].rows);
+    return err;
+}
+
+/* ---- REST ---- */
+
+enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,
+                            const struct chat_page *page, struct buf *out, bool *has_more)
+{
+    struct buf key;
+    buf_init(&key, BUF_MAX_DEFAULT);
+    rule_room_key(room, &key);
+    size_t start = out->len;
+    buf_add_str(out, "{\"messages\":");
+    enum err err = messages_read(db, actor, buf_span(&key), page, out, has_more, NULL);
+    buf_release(&key);
+    if (err) {
+        out->len = start;
+        return err_public(err);
+    }
+    buf_addf(out, ",\"hasMore\":%s}", *has_more ? "true" : "false");
+    return ERR_OK;
+}
+
+enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct span room,
+                          int64_t seq, struct buf *out)
+{
+    struct part part = {.range = {.from = seq, .to = seq + 1}};
+    struct buf key;
+    struct json_writer w;
+    buf_init(&key, BUF_MAX_DEFAULT);
+    rule_room_key(room, &key);
+    enum err err = read_part(db, actor, buf_span(&key), 1, &part);
+    if (!err && part.end == 0)
+        err = ERR_MESSAGE_NOT_FOUND;
+    if (!err) {
+        json_begin(&w, out);
+        write_rows(&part, &w);
+    }
+    buf_release(&key);
+    db_result_release(&part.rows);
+    return err_public(err);
+}
+
+/* ---- getHistory ---- */
+
+/* In a DTO 0 is a seq like any other; in struct chat_page it is "absent". */
+static int64_t given_seq(const struct chat_command *command, enum chat_field field)
+{
+    const struct chat_value *value = &command->values[field];
+    if (!value->given)
+        return 0;
+    return value->number > 0 ? value->number : -1;
+}
+
+enum chat_progress get_history_run(struct chat_command *command, struct db *db)
+{
+    const struct chat_page page = {.before = given_seq(command, CHAT_FIELD_BEFORE),
+                                   .after = given_seq(command, CHAT_FIELD_AFTER),
+                                   .limit = command->values[CHAT_FIELD_LIMIT].number};
+    struct buf name;
+    buf_init(&name, BUF_MAX_DEFAULT);
+    enum err err = messages_read(db, &command->actor, buf_span(&command->room_key), &page,
+                                 &command->page, &command->has_more, &name);
+    command->room.name = buf_take(&name, NULL);
+    return command_finish(command, err);
+}

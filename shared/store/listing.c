@@ -1,0 +1,193 @@
+/*
+ * Lists for REST, see listing.h. Each statement begins with one row that says what the viewer may
+ * see, and joins the list to it: no rows in the list is then told from no right to see it.
+ */
+#include "shared/store/listing.h"
+
+#include "shared/store/alive.h"
+
+/* ---- channels ---- */
+
+#define MATCHES(room_id)                                                                           \
+    "($3::text is null or exists (select 1 from room_name n where n.room_id = " room_id            \
+    " and strpos(n.name_key, $3) > 0))"
+
+/* Two walks along an index by id, each ended by the limit: public rooms, and the viewer's. */
+static const struct db_stmt list_channels = {
+    .name = "listing_channels",
+    .sql = "select one.alive, r.id, r.name, r.status, m.user_id is not null, m.role, r.members,"
+           " r.last_seq, r.created_at from (select " SQL_ALIVE(
+               "$1", "$2") " as alive) one"
+                           " left join lateral (select id from ("
+                           "  (select id from room where not $6 and status = 'PUBLIC' and "
+                           "archived_at is null"
+                           "   and id > $4 and " MATCHES(
+                               "room.id") " order by id limit $5)"
+                                          "  union"
+                                          "  (select o.room_id from membership o join room on "
+                                          "room.id = o.room_id"
+                                          "   where o.user_id = $2 and o.is_member and "
+                                          "room.archived_at is null"
+                                          "   and o.room_id > $4 and " MATCHES(
+                                              "o.room_id") " order by o.room_id limit $5)"
+                                                           " ) found order by id limit $5) shown "
+                                                           "on one.alive"
+                                                           " left join room r on r.id = shown.id"
+                                                           " left join membership m on m.room_id = "
+                                                           "r.id and m.user_id = $2 and m.is_member"
+                                                           " order by r.id",
+    .params = 6,
+};
+
+enum err listing_channels(struct db *db, const struct room_viewer *viewer,
+                          const struct listing_channels *query, struct db_result *rows, int *count)
+{
+    *count = 0;
+    enum err err = db_run(db, &list_channels,
+                          DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
+                                    db_param_text(query->search), db_param_int(query->after_id),
+                                    db_param_int(query->limit), db_param_bool(query->mine)),
+                          rows);
+    if (err)
+        return err;
+    if (!db_result_bool(rows, 0, 0))
+        return ERR_UNAUTHENTICATED;
+    *count = db_result_is_null(rows, 0, 1) ? 0 : db_result_rows(rows);
+    return ERR_OK;
+}
+
+void listing_channel(const struct db_result *rows, int row, struct listing_channel *out)
+{
+    *out = (struct listing_channel){
+        .id = db_result_int(rows, row, 1),
+        .name = db_result_text(rows, row, 2),
+        .is_member = db_result_bool(rows, row, 4),
+        .role = room_role_parse(db_result_text(rows, row, 5)),
+        .members = db_result_int(rows, row, 6),
+        .last_seq = db_result_int(rows, row, 7),
+        .created_us = db_result_time(rows, row, 8),
+    };
+    (void)room_status_parse(db_result_text(rows, row, 3), &out->status);
+}
+
+/* ---- what is in a room ---- */
+
+/* $1 session, $2 user, $3 key: alive, room id (null: none that may be seen), its name, membership
+ */
+#define ACCESS                                                                                     \
+    "(select " SQL_ALIVE(                                                                          \
+        "$1", "$2") " as alive, r.id, r.name,"                                                     \
+                    "  coalesce(a.is_member, false) as is_member"                                  \
+                    "  from (select 1) any_row left join room_name n on n.name_key = $3"           \
+                    "  left join room r on r.id = n.room_id and r.archived_at is null"             \
+                    "  and (r.status = 'PUBLIC' or exists (select 1 from membership s where "      \
+                    "s.room_id = n.room_id"                                                        \
+                    "   and s.user_id = $2 and s.is_member))"                                      \
+                    "  left join membership a on a.room_id = r.id and a.user_id = $2) one"
+
+enum { ACCESS_ALIVE, ACCESS_ROOM, ACCESS_NAME, ACCESS_MEMBER, ACCESS_COLUMNS };
+
+static enum err check_access(const struct db_result *rows, bool members_only)
+{
+    if (!db_result_bool(rows, 0, ACCESS_ALIVE))
+        return ERR_UNAUTHENTICATED;
+    if (db_result_is_null(rows, 0, ACCESS_ROOM))
+        return ERR_ROOM_NOT_FOUND;
+    if (members_only && !db_result_bool(rows, 0, ACCESS_MEMBER))
+        return ERR_NOT_A_MEMBER;
+    return ERR_OK;
+}
+
+/* The rows of the list, or none if the joined part of the one row is null. */
+static int count_rows(const struct db_result *rows)
+{
+    return db_result_is_null(rows, 0, ACCESS_COLUMNS) ? 0 : db_result_rows(rows);
+}
+
+static const struct db_stmt list_members = {
+    .name = "listing_members",
+    .sql = "select one.alive, one.id, one.name, one.is_member, m.user_id, u.username, m.role,"
+           " case when m.muted_until > now() then m.muted_until end from " ACCESS
+           " left join lateral (select user_id, role, muted_until from membership"
+           "  where room_id = one.id and is_member and user_id > $4 order by user_id limit $5) m"
+           " on one.alive left join app_user u on u.id = m.user_id order by m.user_id",
+    .params = 5,
+};
+
+enum err listing_members(struct db *db, const struct room_viewer *viewer, struct span key,
+                         int64_t after_id, int64_t limit, struct db_result *rows, int *count)
+{
+    *count = 0;
+    enum err err =
+        db_run(db, &list_members,
+               DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
+                         db_param_text(key), db_param_int(after_id), db_param_int(limit)),
+               rows);
+    if (!err)
+        err = check_access(rows, false);
+    if (!err)
+        *count = count_rows(rows);
+    return err;
+}
+
+void listing_member(const struct db_result *rows, int row, struct listing_member *out)
+{
+    *out = (struct listing_member){
+        .user_id = db_result_int(rows, row, ACCESS_COLUMNS),
+        .username = db_result_text(rows, row, ACCESS_COLUMNS + 1),
+        .role = room_role_parse(db_result_text(rows, row, ACCESS_COLUMNS + 2)),
+        .muted_until_us = db_result_time(rows, row, ACCESS_COLUMNS + 3),
+    };
+}
+
+/* Kinds 1 and 2 (text, system) are history. The walk goes along the primary key and ends at the
+ * limit. */
+#define MESSAGES(order)                                                                            \
+    "select one.alive, one.id, one.name, one.is_member, e.seq, e.kind, u.username, e.text,"        \
+    " e.nonce, e.at, e.edited_at, e.deleted_at from " ACCESS                                       \
+    " left join lateral (select * from room_event where room_id = one.id and kind in (1, 2)"       \
+    "  and seq >= $4 and seq < $5 and (kind = 2 or not exists (select 1 from user_block b"         \
+    "   where b.blocker_id = $2 and b.blocked_id = room_event.actor_id))"                          \
+    "  order by room_id " order ", seq " order " limit $6) e on one.alive and one.is_member"       \
+    " left join app_user u on u.id = e.actor_id and e.kind = 1 order by e.seq"
+
+static const struct db_stmt last_messages = {
+    .name = "listing_last_messages", .sql = MESSAGES("desc"), .params = 6};
+static const struct db_stmt first_messages = {
+    .name = "listing_first_messages", .sql = MESSAGES("asc"), .params = 6};
+
+enum err listing_messages(struct db *db, const struct room_viewer *viewer, struct span key,
+                          const struct listing_range *range, struct db_result *rows, int *count)
+{
+    *count = 0;
+    enum err err = db_run(db, range->ascending ? &first_messages : &last_messages,
+                          DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
+                                    db_param_text(key), db_param_int(range->from),
+                                    db_param_int(range->to), db_param_int(range->limit)),
+                          rows);
+    if (!err)
+        err = check_access(rows, true);
+    if (!err)
+        *count = count_rows(rows);
+    return err;
+}
+
+void listing_message(const struct db_result *rows, int row, struct listing_message *out)
+{
+    *out = (struct listing_message){
+        .room = listing_room_name(rows),
+        .seq = db_result_int(rows, row, ACCESS_COLUMNS),
+        .kind = (int)db_result_int(rows, row, ACCESS_COLUMNS + 1),
+        .sender = db_result_text(rows, row, ACCESS_COLUMNS + 2),
+        .text = db_result_text(rows, row, ACCESS_COLUMNS + 3),
+        .nonce = db_result_text(rows, row, ACCESS_COLUMNS + 4),
+        .at_us = db_result_time(rows, row, ACCESS_COLUMNS + 5),
+        .edited_us = db_result_time(rows, row, ACCESS_COLUMNS + 6),
+        .deleted_us = db_result_time(rows, row, ACCESS_COLUMNS + 7),
+    };
+}
+
+struct span listing_room_name(const struct db_result *rows)
+{
+    return db_result_text(rows, 0, ACCESS_NAME);
+}
