@@ -105,16 +105,22 @@ check_node()
     check_runner "$title" node --test --test-reporter=spec "$@"
 }
 
-# All instances of this run keep their data under CHECK_TMP; end what a test has left.
+# All instances of this run keep their data under CHECK_TMP; end what a test has left, and say so.
 check_leftovers()
 {
-    local run left=0
+    local services process left=0
 
-    for run in "$CHECK_TMP"/*/run "$CHECK_TMP"/*/*/run; do
-        [ -d "$run" ] || continue
-        instance_select "${run%/run}"
+    while read -r services; do
+        instance_select "${services%/run/services}"
         ! supervisor_lives && ! instance_has_leftovers || left=1
+        echo "an instance on $DATA"
         instance_stop
+    done < <(find "$CHECK_TMP" -path '*/run/services')
+    for process in /proc/[0-9]*; do
+        [[ $(readlink "$process/cwd") == "$CHECK_TMP"/* ]] || continue
+        left=1
+        echo "process ${process#/proc/}: $(tr '\0' ' ' <"$process/cmdline")"
+        kill -KILL "${process#/proc/}" || true
     done
     return "$left"
 }
@@ -158,6 +164,8 @@ check_system()
 
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
+    export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
+    export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
     export PARLEY_VARIANT=asan
     check_runner "integration tests, asan" node "$runner" --spec badinput gateway
     export PARLEY_VARIANT=''
@@ -176,8 +184,6 @@ check_main()
 {
     [ $# -eq 0 ] || die "check: takes no arguments"
     check_setup
-    export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
-    export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
     check_shell
     check_unit ''
     check_unit asan

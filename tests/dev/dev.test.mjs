@@ -257,12 +257,20 @@ describe('up in the foreground', () => {
 });
 
 describe('instances', () => {
-  it('run side by side, also far down a private folder', async () => {
+  it('run side by side, also far down a private folder', async (t) => {
     const base = folder();
     const deep = path.join(base, 'private', 'a-rather-long-name-of-a-folder'.repeat(3), 'data');
     fs.mkdirSync(deep, { recursive: true });
     fs.chmodSync(path.join(base, 'private'), 0o700);
     const other = folder();
+    t.after(async () => {
+      await down(deep);
+      await down(other);
+      const cluster = fs.realpathSync(path.join(deep, 'pg'));
+      if (!cluster.startsWith(base)) fs.rmSync(path.dirname(cluster), { recursive: true });
+      fs.rmSync(base, { recursive: true });
+      fs.rmSync(other, { recursive: true });
+    });
     await Promise.all([up(deep, '--brokers', '2'), up(other)]);
     const [one, two] = await Promise.all([status(deep), status(other)]);
     assert.equal(one.brokers.length, 2);
@@ -271,11 +279,6 @@ describe('instances', () => {
     await down(deep);
     assert.ok(!allPids(one).some(alive));
     assert.ok(await ready(two));
-    await down(other);
-    const cluster = fs.realpathSync(path.join(deep, 'pg'));
-    if (!cluster.startsWith(base)) fs.rmSync(path.dirname(cluster), { recursive: true });
-    fs.rmSync(base, { recursive: true });
-    fs.rmSync(other, { recursive: true });
   });
 });
 
