@@ -4,7 +4,8 @@
  *
  *   node tests/integration/run.mjs [--spec] [rest gateway ...]
  *
- * PARLEY_INSTANCE (a data folder) uses a running instance; PARLEY_KEEP=1 keeps the data.
+ * PARLEY_INSTANCE (a data folder) uses a running instance; PARLEY_VARIANT=asan runs that build;
+ * PARLEY_KEEP=1 keeps the data.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';

@@ -14,6 +14,9 @@ import { until } from './wait.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
+/* The build to run: PARLEY_VARIANT=asan is ./dev up --asan. */
+const VARIANT = process.env.PARLEY_VARIANT ? [`--${process.env.PARLEY_VARIANT}`] : [];
+
 /* Cheap hashes and no limits per hour: the tests make hundreds of users. Limits have their own file. */
 const QUICK = {
   'auth.hash_ops': 1,
@@ -168,7 +171,7 @@ export async function started(t, { set = {}, args = [] } = {}) {
   if (t) t.after(end);
   instance.stop = end;
   try {
-    await devOrFail(['up', '--port', String(await freePort()), '--data', data, '--detach', ...args, ...settings]);
+    await devOrFail(['up', '--port', String(await freePort()), '--data', data, '--detach', ...VARIANT, ...args, ...settings]);
     await instance.refresh();
   } catch (error) {
     if (!t) await end();
