@@ -142,7 +142,7 @@ void chat_command_free(struct chat_command *command)
 
 /* ---- running ---- */
 
-static int64_t deadline_ms(const struct chat_command *command)
+int64_t command_deadline_ms(const struct chat_command *command)
 {
     return command->began_ms + conf_int(command->chat->conf, CONF_PG_TIMEOUT_MS);
 }
@@ -152,12 +152,12 @@ enum chat_progress chat_command_run(struct chat_command *command, struct db *db)
     assert(command->hash_work != HASH_MAKE && command->hash_work != HASH_VERIFY);
     if (command->done)
         return CHAT_DONE;
-    if (clock_mono_ms() >= deadline_ms(command))
+    if (clock_mono_ms() >= command_deadline_ms(command))
         return command_finish(command, ERR_UNAVAILABLE);
-    db_set_deadline(db, deadline_ms(command));
+    db_set_deadline(db, command_deadline_ms(command));
     enum chat_progress progress = run_functions[command->def->verb](command, db);
     db_set_deadline(db, 0);
-    if (progress == CHAT_BUSY && clock_mono_ms() >= deadline_ms(command))
+    if (progress == CHAT_BUSY && clock_mono_ms() >= command_deadline_ms(command))
         return command_finish(command, ERR_UNAVAILABLE);
     return progress;
 }

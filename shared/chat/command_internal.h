@@ -58,6 +58,9 @@ struct chat_command {
     int hash_count;                /* how often it was asked for */
     char hash[PASSWORD_HASH_SIZE]; /* MADE: the new one; else the one to compare with */
 
+    unsigned busy_count; /* sendMessage: how often its room was found locked */
+    bool maybe_written;  /* sendMessage: an attempt was lost, its outcome is not known */
+
     /* ---- the result ---- */
     bool done;
     enum err err;               /* ERR_OK or a public code */
@@ -84,6 +87,9 @@ chat_run_fn create_channel_run, join_channel_run, leave_channel_run, update_chan
 
 /* The command is done with `err` (made public). Always CHAT_DONE. */
 enum chat_progress command_finish(struct chat_command *command, enum err err);
+
+/* When (clock_mono_ms) its work in the database must have ended. */
+int64_t command_deadline_ms(const struct chat_command *command);
 
 /* A database call failed: busy, to be tried again, after a lock timeout while there is time; else
  * done. */

@@ -21,4 +21,16 @@ libparley_chat_a_SOURCES = \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/rules.c shared/chat/rules.h \
 	shared/chat/read.h \
-	shared/chat/render.c shared/chat/render.h
+	shared/chat/render.c shared/chat/render.h \
+	shared/chat/send.c
+
+# Tests of what stands on PostgreSQL; each starts a private one (tests/unit/pg.h).
+CHAT_TEST_SOURCES = tests/unit/chat/world.c tests/unit/chat/world.h $(PG_TEST_SOURCES)
+CHAT_TEST_LIBS = libparley-chat.a libparley-store.a libparley-db.a libparley-auth.a libparley-base.a \
+	$(PQ_LIBS) $(SODIUM_LIBS) $(JSONC_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/chat/send_test
+tests_unit_chat_send_test_SOURCES = tests/unit/chat/send_test.c \
+	tests/unit/chat/proxy.c tests/unit/chat/proxy.h $(CHAT_TEST_SOURCES)
+tests_unit_chat_send_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_send_test_LDADD = $(CHAT_TEST_LIBS)

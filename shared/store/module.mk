@@ -4,6 +4,7 @@ libparley_store_a_SOURCES = \
 	shared/store/alive.h shared/store/field.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/listing.c shared/store/listing.h \
+	shared/store/message.c shared/store/message.h \
 	shared/store/migration.c shared/store/migration.h \
 	shared/store/room.c shared/store/room.h \
 	shared/store/session.c shared/store/session.h \

@@ -1,0 +1,171 @@
+/* Sends, see message.h. What an outcome means for the sender is decided in shared/chat/send.c. */
+#include "shared/store/message.h"
+
+#include "shared/base/mem.h"
+
+/* The ids of the locked rooms go to the next statement in a setting that ends with the transaction.
+ * Rooms that appear between the two are not in it and so not touched. */
+#define LOCK_ROOMS(how)                                                                            \
+    "select set_config('parley.rooms', coalesce(array_agg(l.id)::text, '{}'), true)"               \
+    " from (select r.id from room r where r.id in"                                                 \
+    "   (select n.room_id from room_name n where n.name_key = any($1))"                            \
+    "  order by r.id for update " how ") l"
+
+static const struct db_stmt lock_wait = {
+    .name = "message_lock_wait",
+    .sql = LOCK_ROOMS(""),
+    .params = 1,
+};
+
+static const struct db_stmt lock_skip = {
+    .name = "message_lock_skip",
+    .sql = LOCK_ROOMS("skip locked"),
+    .params = 1,
+};
+
+static const struct db_stmt be_brief = {
+    .name = "message_be_brief",
+    .sql = "select set_config('lock_timeout', '100ms', true)",
+};
+
+/*
+ * One row comes back for each send, in order. No join between the common table expressions: the
+ * numbers are made by window functions, so the cost stays linear in the size of the batch.
+ *   checked   a verdict for each send by itself; 0: it may be written
+ *   unique_   turn: 1 for the first with its nonce in the batch, more for repeats of it
+ *   numbered  seq: the room's last and how many before it are written
+ *   answered  repeats get the seq of their first
+ */
+static const struct db_stmt write_all = {
+    .name = "message_write_all",
+    .sql =
+        "with held as materialized (select coalesce(nullif(current_setting('parley.rooms', true),"
+        "  ''), '{}')::bigint[] as ids, clock_timestamp() as at),"
+        " checked as materialized (select i.ord, i.user_id, i.nonce, i.body, i.hash, h.at,"
+        "  r.id as room_id, r.name, r.status, r.last_seq, u.username, k.seq as known_seq,"
+        "  k.at as known_at, m.banned_until, m.muted_until,"
+        "  case when u.id is null then 3"
+        "   when r.id is null then 4"
+        "   when r.id <> all(h.ids) then 5"
+        "   when k.seq is not null then case when k.body_hash = i.hash then 1 else 2 end"
+        "   when r.archived_at is not null then 4"
+        "   when r.status = 'DIRECT' and m.is_member is not true then 4"
+        "   when m.banned_until > h.at then 6"
+        "   when m.is_member is not true then 7"
+        "   when m.muted_until > h.at then 8"
+        "   when r.status = 'DIRECT' and exists (select 1 from user_block b where"
+        "     (b.blocker_id = r.direct_low and b.blocked_id = r.direct_high)"
+        "     or (b.blocker_id = r.direct_high and b.blocked_id = r.direct_low)) then 9"
+        "   else 0 end as verdict"
+        "  from held h cross join unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[],"
+        "   $5::text[], $6::bytea[]) with ordinality"
+        "   as i (room_key, user_id, session_id, nonce, body, hash, ord)"
+        "  left join session s on s.id = i.session_id and s.user_id = i.user_id"
+        "   and s.ended_at is null and s.expires_at > h.at"
+        "  left join app_user u on u.id = s.user_id and u.disabled_at is null"
+        "   and u.deleted_at is null"
+        "  left join room_name n on n.name_key = i.room_key"
+        "  left join room r on r.id = n.room_id"
+        "  left join membership m on m.room_id = r.id and m.user_id = i.user_id"
+        "  left join room_event k on k.room_id = r.id and k.actor_id = i.user_id"
+        "   and k.nonce = i.nonce),"
+        " unique_ as (select *, row_number() over same as turn, first_value(hash) over same"
+        "   as first_hash from checked"
+        "  window same as (partition by verdict, room_id, user_id, nonce collate \"C\""
+        "   order by ord)),"
+        " numbered as (select *, last_seq + count(*) filter (where verdict = 0 and turn = 1)"
+        "   over (partition by room_id order by ord) as seq from unique_),"
+        " answered as materialized (select *, first_value(seq) over (partition by verdict, room_id,"
+        "   user_id, nonce collate \"C\" order by ord) as first_seq from numbered),"
+        " written as (insert into room_event (room_id, seq, kind, actor_id, text, at, nonce,"
+        "   body_hash) select room_id, seq, 1, user_id, body, at, nonce, hash from answered"
+        "   where verdict = 0 and turn = 1 order by room_id, seq),"
+        " bumped as (update room r set last_seq = c.seq from (select room_id, max(seq) as seq"
+        "   from answered where verdict = 0 and turn = 1 group by room_id) c"
+        "   where r.id = c.room_id)"
+        " select case when verdict = 0 and turn > 1 then"
+        "    case when hash = first_hash then 1 else 2 end else verdict end,"
+        "  case when verdict = 0 then first_seq else known_seq end,"
+        "  case when verdict = 0 then at else known_at end,"
+        "  case verdict when 6 then banned_until when 8 then muted_until end,"
+        "  room_id, name, status, username from answered order by ord",
+    .params = 6,
+};
+
+/* The sends' columns, as unnest takes them. */
+struct columns {
+    struct span *keys;
+    int64_t *users;
+    int64_t *sessions;
+    struct span *nonces;
+    struct span *texts;
+    struct span *hashes;
+};
+
+static void columns_init(struct columns *columns, const struct message_send *sends, size_t count)
+{
+    columns->keys = mem_array(count, sizeof *columns->keys);
+    columns->users = mem_array(count, sizeof *columns->users);
+    columns->sessions = mem_array(count, sizeof *columns->sessions);
+    columns->nonces = mem_array(count, sizeof *columns->nonces);
+    columns->texts = mem_array(count, sizeof *columns->texts);
+    columns->hashes = mem_array(count, sizeof *columns->hashes);
+    for (size_t i = 0; i < count; i++) {
+        columns->keys[i] = sends[i].room_key;
+        columns->users[i] = sends[i].user_id;
+        columns->sessions[i] = sends[i].session_id;
+        columns->nonces[i] = sends[i].nonce;
+        columns->texts[i] = sends[i].text;
+        columns->hashes[i] = sends[i].body_hash;
+    }
+}
+
+static void columns_release(struct columns *columns)
+{
+    mem_free(columns->keys);
+    mem_free(columns->users);
+    mem_free(columns->sessions);
+    mem_free(columns->nonces);
+    mem_free(columns->texts);
+    mem_free(columns->hashes);
+}
+
+enum err message_send_all(struct db *db, enum message_lock lock, const struct message_send *sends,
+                          size_t count, struct db_result *rows)
+{
+    struct columns columns;
+    columns_init(&columns, sends, count);
+    const struct db_param keys = db_param_texts(columns.keys, count);
+    const struct db_param params[] = {
+        keys,
+        db_param_ints(columns.users, count),
+        db_param_ints(columns.sessions, count),
+        db_param_texts(columns.nonces, count),
+        db_param_texts(columns.texts, count),
+        db_param_bytes_array(columns.hashes, count),
+    };
+    const struct db_call calls[] = {
+        {&be_brief, NULL, 0, NULL},
+        {lock == MESSAGE_LOCK_SKIP ? &lock_skip : &lock_wait, &keys, 1, NULL},
+        {&write_all, params, 6, rows},
+    };
+    size_t first = lock == MESSAGE_LOCK_BRIEF ? 0 : 1;
+    enum err err = db_pipeline(db, DB_BEGIN | DB_COMMIT, calls + first, 3 - first);
+    columns_release(&columns);
+    return err;
+}
+
+void message_outcome_get(const struct db_result *rows, size_t index, struct message_outcome *out)
+{
+    int row = (int)index;
+    *out = (struct message_outcome){
+        .verdict = (enum message_verdict)db_result_int(rows, row, 0),
+        .seq = db_result_int(rows, row, 1),
+        .at_us = db_result_time(rows, row, 2),
+        .until_us = db_result_time(rows, row, 3),
+        .room_id = db_result_int(rows, row, 4),
+        .room_name = db_result_text(rows, row, 5),
+        .room_status = db_result_text(rows, row, 6),
+        .sender = db_result_text(rows, row, 7),
+    };
+}
