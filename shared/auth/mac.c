@@ -35,8 +35,22 @@ void base64url_encode(struct span bytes, struct buf *out)
     out->len += size - 1;
 }
 
+/* libsodium 1.0.18 takes every byte from 0x80 on for a '_', so the alphabet is checked here. */
+static bool is_base64url(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+            return false;
+    }
+    return true;
+}
+
 bool base64url_decode(struct span text, struct buf *out)
 {
+    if (!is_base64url(text))
+        return false;
     char *to = buf_reserve(out, text.len);
     size_t len = 0;
     const char *end = NULL;

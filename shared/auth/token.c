@@ -151,8 +151,9 @@ static bool get_id(struct span object, const char *name, int64_t *out)
     char digits[24];
     long long number;
     if (get_text(object, name, digits, sizeof digits)) {
-        /* The form that we would write: no sign, no leading zero. */
-        if (digits[0] < '1' || digits[0] > '9' || !json_to_int(span_of(digits), &number))
+        /* The form that we would write: no sign, no leading zero, no space. */
+        if (digits[0] == '0' || digits[strspn(digits, "0123456789")] != '\0' ||
+            !json_to_int(span_of(digits), &number))
             return false;
         *out = number;
         return true;
