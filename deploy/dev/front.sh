@@ -3,11 +3,11 @@
 
 front_configure()
 {
-    local program backends='' port sockets='' idle
+    local program backends='' port sockets='' idle fds
 
     program=$(PATH=$PATH:/usr/sbin command -v lighttpd) || die "lighttpd is not installed"
     for port in "${BROKER_PORTS[@]}"; do
-        backends+="( \"host\" => \"127.0.0.1\", \"port\" => $port ), "
+        backends+="( \"host\" => \"127.0.0.1\", \"port\" => $port, \"disable-time\" => 0 ), "
     done
     if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
         sockets="\$SERVER[\"socket\"] == \"[::1]:$HTTP_PORT\" { }"
@@ -17,10 +17,13 @@ front_configure()
     idle=$REPLY
     setting_number socketio.ping_timeout_ms
     idle=$(((idle + REPLY) / 1000 + 30))
+    fds=$(ulimit -Hn)
+    is_number_to 65535 "$fds" || fds=65535
     mkdir -p "$DATA/lighttpd/uploads"
     fill "$ROOT/deploy/lighttpd/parley.conf.in" PORT="$HTTP_PORT" BIND=127.0.0.1 \
         SOCKETS="$sockets" WEB="$ROOT/build/web" UPLOADS="$DATA/lighttpd/uploads" \
-        FCGI_SOCKET="$SOCKETS/fcgi.sock" BROKERS="${backends%, }" IDLE="$idle" |
+        FCGI_SOCKET="$SOCKETS/fcgi.sock" BROKERS="${backends%, }" IDLE="$idle" \
+        FDS="$fds" CONNECTIONS=$((fds / 2)) |
         write_file 600 "$DATA/lighttpd/lighttpd.conf"
     "$program" -tt -f "$DATA/lighttpd/lighttpd.conf" >/dev/null ||
         die "lighttpd does not accept its configuration"
