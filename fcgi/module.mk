@@ -16,9 +16,14 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/worker.c fcgi/worker.h \
 	fcgi/cgi.c fcgi/cgi.h
 
+FCGI_STACK = libparley-fcgi.a libparley-chat.a libparley-store.a libparley-db.a \
+	libparley-bus.a libparley-auth.a libparley-base.a \
+	$(FCGI_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+
 FCGI_TEST_LIBS = libparley-fcgi.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/fcgi/uri_test tests/unit/fcgi/cors_test \
-	tests/unit/fcgi/request_test tests/unit/fcgi/response_test tests/unit/fcgi/routes_test
+	tests/unit/fcgi/request_test tests/unit/fcgi/response_test tests/unit/fcgi/routes_test \
+	tests/unit/fcgi/dispatch_test
 tests_unit_fcgi_uri_test_SOURCES = tests/unit/fcgi/uri_test.c
 tests_unit_fcgi_uri_test_LDADD = $(FCGI_TEST_LIBS)
 tests_unit_fcgi_cors_test_SOURCES = tests/unit/fcgi/cors_test.c
@@ -27,5 +32,8 @@ tests_unit_fcgi_request_test_SOURCES = tests/unit/fcgi/request_test.c tests/unit
 tests_unit_fcgi_request_test_LDADD = $(FCGI_TEST_LIBS)
 tests_unit_fcgi_response_test_SOURCES = tests/unit/fcgi/response_test.c tests/unit/fcgi/fake.h
 tests_unit_fcgi_response_test_LDADD = $(FCGI_TEST_LIBS)
-tests_unit_fcgi_routes_test_SOURCES = tests/unit/fcgi/routes_test.c
+tests_unit_fcgi_routes_test_SOURCES = tests/unit/fcgi/routes_test.c tests/unit/fcgi/stand_ins.h
 tests_unit_fcgi_routes_test_LDADD = $(FCGI_TEST_LIBS)
+tests_unit_fcgi_dispatch_test_SOURCES = tests/unit/fcgi/dispatch_test.c \
+	tests/unit/fcgi/fake.h tests/unit/fcgi/stand_ins.h
+tests_unit_fcgi_dispatch_test_LDADD = $(FCGI_STACK) $(CMOCKA_LIBS)

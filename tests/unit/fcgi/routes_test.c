@@ -6,24 +6,14 @@
 
 #include <cmocka.h>
 
-#include "fcgi/resources.h"
 #include "fcgi/routes.h"
+#include "tests/unit/fcgi/stand_ins.h"
 
-#define RESOURCES(X)                                                                               \
-    X(auth_signup)                                                                                 \
-    X(auth_login) X(auth_refresh) X(auth_logout) X(users_get_me) X(users_get) X(channels_list)     \
-        X(channels_create) X(channels_get) X(channels_update) X(channels_delete) X(members_list)   \
-            X(members_join) X(members_leave) X(messages_list) X(messages_send) X(messages_get)     \
-                X(history_get) X(health_live) X(health_ready)
-
-#define X(name)                                                                                    \
-    void name(struct call *call)                                                                   \
-    {                                                                                              \
-        (void)call;                                                                                \
-        fail_msg("a stand-in was called");                                                         \
-    }
-RESOURCES(X)
-#undef X
+static void stand_in(const char *name, struct call *call)
+{
+    (void)call;
+    fail_msg("%s was called", name);
+}
 
 static struct request request_for(enum method method, const char *path)
 {

@@ -1,0 +1,40 @@
+/* Stand-ins for all resources, so that a test of what is above them needs nothing below. Each calls
+ * stand_in(name, call), which the including test defines. */
+#ifndef PARLEY_TESTS_FCGI_STAND_INS_H
+#define PARLEY_TESTS_FCGI_STAND_INS_H
+
+#include "fcgi/resources.h"
+
+static void stand_in(const char *name, struct call *call);
+
+#define RESOURCES(X)                                                                               \
+    X(auth_signup)                                                                                 \
+    X(auth_login)                                                                                  \
+    X(auth_refresh)                                                                                \
+    X(auth_logout)                                                                                 \
+    X(users_get_me)                                                                                \
+    X(users_get)                                                                                   \
+    X(channels_list)                                                                               \
+    X(channels_create)                                                                             \
+    X(channels_get)                                                                                \
+    X(channels_update)                                                                             \
+    X(channels_delete)                                                                             \
+    X(members_list)                                                                                \
+    X(members_join)                                                                                \
+    X(members_leave)                                                                               \
+    X(messages_list)                                                                               \
+    X(messages_send)                                                                               \
+    X(messages_get)                                                                                \
+    X(history_get)                                                                                 \
+    X(health_live)                                                                                 \
+    X(health_ready)
+
+#define X(name)                                                                                    \
+    void name(struct call *call)                                                                   \
+    {                                                                                              \
+        stand_in(#name, call);                                                                     \
+    }
+RESOURCES(X)
+#undef X
+
+#endif
