@@ -24,12 +24,19 @@ static void prepare(void)
         hash_impossible();
 }
 
+/* libsodium wants a pointer even to nothing. */
+static const char *password_ptr(struct span password)
+{
+    return password.len ? password.ptr : "";
+}
+
 void password_hash(const struct password_cost *cost, struct span password,
                    char out[PASSWORD_HASH_SIZE])
 {
     prepare();
-    if (crypto_pwhash_str_alg(out, password.ptr, password.len, (unsigned long long)cost->ops,
-                              (size_t)cost->bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
+    if (crypto_pwhash_str_alg(out, password_ptr(password), password.len,
+                              (unsigned long long)cost->ops, (size_t)cost->bytes,
+                              crypto_pwhash_ALG_ARGON2ID13) != 0)
         hash_impossible();
 }
 
@@ -42,7 +49,7 @@ bool password_verify(const struct password_cost *cost, struct span password, con
     }
     prepare();
     errno = 0;
-    bool matches = crypto_pwhash_str_verify(hash, password.ptr, password.len) == 0;
+    bool matches = crypto_pwhash_str_verify(hash, password_ptr(password), password.len) == 0;
     if (!matches && errno == ENOMEM)
         hash_impossible();
     return matches;
