@@ -105,12 +105,30 @@ static void a_clock_that_goes_back_gives_nothing(void **state)
     bucket_table_free(table);
 }
 
+static void what_is_given_back_can_be_taken(void **state)
+{
+    struct bucket_table *table = bucket_table_new(1, 1000, 3, 10);
+    (void)state;
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 3, 0), 0);
+    bucket_give(table, SPAN_LIT("a"), 2, 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 2, 0), 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 1, 0), 1000);
+    bucket_give(table, SPAN_LIT("a"), 100, 500); /* never above the burst */
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 3, 500), 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 1, 500), 1000);
+    bucket_give(table, SPAN_LIT("new"), 1, 500);
+    assert_int_equal(bucket_take(table, SPAN_LIT("new"), 3, 500), 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("new"), 1, 500), 1000);
+    bucket_table_free(table);
+}
+
 static void zero_is_no_limit(void **state)
 {
     struct bucket_table *table = bucket_table_new(0, 1000, 1, 10);
     (void)state;
     for (int i = 0; i < 1000; i++)
         assert_int_equal(bucket_take(table, SPAN_LIT("a"), 100, 0), 0);
+    bucket_give(table, SPAN_LIT("a"), 1, 0);
     bucket_table_free(table);
 }
 
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test(keys_are_apart),
         cmocka_unit_test(it_fills_to_the_burst_only),
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing),
+        cmocka_unit_test(what_is_given_back_can_be_taken),
         cmocka_unit_test(zero_is_no_limit),
         cmocka_unit_test(a_cost_above_the_burst_passes_when_full),
         cmocka_unit_test(the_largest_numbers_do_not_overflow),
