@@ -31,6 +31,7 @@ struct chat_field_def {
 /* A field as it was given, by chat_command_preset or in the DTO. */
 struct chat_value {
     bool given;
+    bool bad; /* it was there, but of the wrong type */
     struct buf text;
     int64_t number; /* FIELD_NUMBER */
 };

@@ -34,6 +34,7 @@ static void decode_string(struct chat_command *command, const struct chat_field_
     struct chat_value *value = &command->values[def->field];
     if (json_type_of(json) != JSON_STRING) {
         command_problem(command, def->name, "must be a string");
+        value->bad = true;
         return;
     }
     json_unescape(json, &value->text);
@@ -164,7 +165,8 @@ static void check_password(struct chat_command *command, bool required)
     struct span password = command_text(command, CHAT_FIELD_PASSWORD);
     bool has_status = is_given(command, CHAT_FIELD_STATUS);
     if (!span_present(password)) {
-        if (required && has_status && command->status == ROOM_PRIVATE)
+        bool missing = !command->values[CHAT_FIELD_PASSWORD].bad;
+        if (missing && required && has_status && command->status == ROOM_PRIVATE)
             command_problem(command, "password", "is required for a PRIVATE channel");
     } else if (has_status && command->status != ROOM_PRIVATE) {
         command_problem(command, "password", "is for PRIVATE channels only");

@@ -34,3 +34,21 @@ tests_unit_chat_send_test_SOURCES = tests/unit/chat/send_test.c \
 	tests/unit/chat/proxy.c tests/unit/chat/proxy.h $(CHAT_TEST_SOURCES)
 tests_unit_chat_send_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_send_test_LDADD = $(CHAT_TEST_LIBS)
+
+ACT_TEST_SOURCES = tests/unit/chat/act.c tests/unit/chat/act.h $(CHAT_TEST_SOURCES)
+check_PROGRAMS += \
+	tests/unit/chat/channels_test \
+	tests/unit/chat/decode_test \
+	tests/unit/chat/gate_test \
+	tests/unit/chat/rules_test
+
+tests_unit_chat_channels_test_SOURCES = tests/unit/chat/channels_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_channels_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_channels_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_decode_test_SOURCES = tests/unit/chat/decode_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_decode_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_decode_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_gate_test_SOURCES = tests/unit/chat/gate_test.c
+tests_unit_chat_gate_test_LDADD = libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+tests_unit_chat_rules_test_SOURCES = tests/unit/chat/rules_test.c
+tests_unit_chat_rules_test_LDADD = $(CHAT_TEST_LIBS)
