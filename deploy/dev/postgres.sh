@@ -51,6 +51,8 @@ postgres_place()
         mkdir -p "$home"
         chmod 711 /var/lib/parley-dev "$home"
         postgres_reaches "$home" || die "the user postgres can reach neither $DATA nor $home"
+        # A cluster already there was of a data folder that somebody deleted, its passwords included.
+        rm -rf "$home/pg"
         printf 'The PostgreSQL cluster of %s\n' "$DATA" >"$home/README"
         PGDATA=$home/pg
         ln -s "$PGDATA" "$DATA/pg"
