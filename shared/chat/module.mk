@@ -37,9 +37,13 @@ tests_unit_chat_send_test_LDADD = $(CHAT_TEST_LIBS)
 
 ACT_TEST_SOURCES = tests/unit/chat/act.c tests/unit/chat/act.h $(CHAT_TEST_SOURCES)
 check_PROGRAMS += \
+	tests/unit/chat/account_test \
 	tests/unit/chat/channels_test \
 	tests/unit/chat/decode_test \
+	tests/unit/chat/direct_test \
 	tests/unit/chat/gate_test \
+	tests/unit/chat/lists_test \
+	tests/unit/chat/races_test \
 	tests/unit/chat/rules_test
 
 tests_unit_chat_channels_test_SOURCES = tests/unit/chat/channels_test.c $(ACT_TEST_SOURCES)
@@ -52,3 +56,15 @@ tests_unit_chat_gate_test_SOURCES = tests/unit/chat/gate_test.c
 tests_unit_chat_gate_test_LDADD = libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
 tests_unit_chat_rules_test_SOURCES = tests/unit/chat/rules_test.c
 tests_unit_chat_rules_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_direct_test_SOURCES = tests/unit/chat/direct_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_direct_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_direct_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_races_test_SOURCES = tests/unit/chat/races_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_races_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_races_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_account_test_SOURCES = tests/unit/chat/account_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_account_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_account_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_lists_test_SOURCES = tests/unit/chat/lists_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_lists_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_lists_test_LDADD = $(CHAT_TEST_LIBS)
