@@ -1,7 +1,22 @@
 # Engine.IO v4: packets and payloads, the query string, websocket frames, sessions.
 noinst_LIBRARIES += libsio-eio.a
 libsio_eio_a_SOURCES = \
+	broker/eio/answer.c \
 	broker/eio/base64.c \
+	broker/eio/check.c \
+	broker/eio/eio.h broker/eio/impl.h \
+	broker/eio/heartbeat.c \
+	broker/eio/polling.c \
+	broker/eio/queue.c broker/eio/queue.h \
+	broker/eio/server.c \
+	broker/eio/session.c \
+	broker/eio/stream.c broker/eio/stream.h \
+	broker/eio/strtab.c broker/eio/strtab.h \
+	broker/eio/timer.c broker/eio/timer.h \
+	broker/eio/upgrade.c \
+	broker/eio/websocket.c \
+	broker/eio/ws_reader.c broker/eio/ws_reader.h \
+	broker/eio/frame.c broker/eio/frame.h \
 	broker/eio/fields.c broker/eio/fields.h \
 	broker/eio/packet.c broker/eio/packet.h \
 	broker/eio/query.c broker/eio/query.h \

@@ -1,0 +1,109 @@
+/* Answers to HTTP requests: bodies, refusals, CORS (Fetch standard, "CORS protocol"). */
+#include "broker/eio/fields.h"
+#include "broker/eio/impl.h"
+#include "broker/eio/query.h"
+#include "shared/base/mem.h"
+
+#define CORS_METHODS "GET,HEAD,PUT,PATCH,POST,DELETE"
+
+bool eio_cors_enabled(const struct eio_server *server)
+{
+    return server->options.origins[0] != '\0';
+}
+
+/* "*" alone: everybody, so no credentials and no Vary. */
+static bool any_origin(const struct eio_server *server)
+{
+    return strcmp(server->options.origins, "*") == 0;
+}
+
+bool eio_origin_refused(const struct eio_server *server, const struct eio_request *request)
+{
+    struct span origin = eio_fields_get(request->headers, "origin");
+
+    if (!server->options.check_origins || !span_present(origin))
+        return false;
+    return !eio_origin_allowed(span_of(server->options.origins), origin);
+}
+
+static void add_origin_lines(const struct eio_server *server, const struct eio_request *request,
+                             struct buf *lines)
+{
+    struct span origin = eio_fields_get(request->headers, "origin");
+
+    if (any_origin(server)) {
+        buf_add_str(lines, "Access-Control-Allow-Origin: *\r\n");
+        return;
+    }
+    buf_add_str(lines, "Vary: Origin\r\n");
+    if (!span_present(origin) || !eio_header_value_ok(origin) ||
+        !eio_origin_allowed(span_of(server->options.origins), origin))
+        return;
+    buf_add_str(lines, "Access-Control-Allow-Origin: ");
+    buf_add_span(lines, origin);
+    buf_add_str(lines, "\r\nAccess-Control-Allow-Credentials: true\r\n");
+}
+
+char *eio_cors_lines(const struct eio_server *server, const struct eio_request *request)
+{
+    struct buf lines;
+
+    if (!eio_cors_enabled(server))
+        return NULL;
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    add_origin_lines(server, request, &lines);
+    return buf_take(&lines, NULL);
+}
+
+void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchange,
+                          const struct eio_request *request)
+{
+    struct span wanted = eio_fields_get(request->headers, "access-control-request-headers");
+    struct eio_answer answer = {.status = 204};
+    struct buf lines;
+
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    buf_add_str(&lines, exchange->cors ? exchange->cors : "");
+    buf_add_str(&lines, "Access-Control-Allow-Methods: " CORS_METHODS "\r\n");
+    if (span_present(wanted) && eio_header_value_ok(wanted)) {
+        buf_add_str(&lines, "Vary: Access-Control-Request-Headers\r\n"
+                            "Access-Control-Allow-Headers: ");
+        buf_add_span(&lines, wanted);
+        buf_add_str(&lines, "\r\n");
+    }
+    answer.headers = buf_span(&lines);
+    mem_free(exchange->cors);
+    server->net_ops->answer(exchange, &answer);
+    buf_release(&lines);
+}
+
+void eio_answer_body(struct eio_server *server, struct eio_exchange *exchange, int status,
+                     const char *type, struct span body, bool close)
+{
+    char *cors = exchange->cors;
+    struct eio_answer answer = {
+        .status = status,
+        .content_type = type,
+        .headers = span_of(cors),
+        .body = body,
+        .close = close,
+    };
+
+    exchange->cors = NULL;
+    exchange->session = NULL;
+    server->net_ops->answer(exchange, &answer);
+    mem_free(cors);
+}
+
+void eio_answer_refusal(struct eio_server *server, struct eio_exchange *exchange,
+                        enum eio_refusal refusal, const char *message)
+{
+    struct buf body;
+
+    buf_init(&body, BUF_MAX_DEFAULT);
+    eio_refusal_encode(&body, refusal, message);
+    server->stats.refused++;
+    eio_answer_body(server, exchange, eio_refusal_status(refusal), "application/json",
+                    buf_span(&body), false);
+    buf_release(&body);
+}
