@@ -1,7 +1,16 @@
 # The loop (libev), and the only code that sees libwebsockets: sockets, HTTP, websockets, the writer.
 noinst_LIBRARIES += libsio-net.a
 libsio_net_a_SOURCES = \
-	broker/net/loop.c broker/net/loop.h broker/net/loop_ev.h
+	broker/net/address.c \
+	broker/net/conn.c broker/net/impl.h \
+	broker/net/http.c \
+	broker/net/http_answer.c \
+	broker/net/http_parse.c broker/net/http_parse.h \
+	broker/net/listener.c broker/net/listener.h \
+	broker/net/loop.c broker/net/loop.h broker/net/loop_ev.h \
+	broker/net/page.c \
+	broker/net/writer.c \
+	broker/net/ws.c
 
 check_PROGRAMS += tests/unit/net/loop_test
 tests_unit_net_loop_test_SOURCES = tests/unit/net/loop_test.c

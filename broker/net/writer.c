@@ -1,0 +1,79 @@
+/*
+ * Writing: everything that waits for a websocket goes out in one sendmsg(2) per turn, straight from
+ * the frames that all receivers share. What the socket does not take stays in the queue and goes on
+ * when libwebsockets reports it writable; nothing is copied.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "broker/net/impl.h"
+
+#define PIECES_MAX 128
+/* How long a closing websocket may take: to accept what waits, and then to answer our close. */
+#define CLOSE_MS 5000
+
+static void closing_written(struct net_conn *conn)
+{
+    if (conn->peer_closed)
+        net_conn_linger(conn);
+    else if (!conn->deadline)
+        net_conn_deadline(conn, CLOSE_MS);
+}
+
+/* False: no more can be written now. */
+static bool write_some(struct net_conn *conn)
+{
+    struct eio_server *eio = conn->listener->eio;
+    struct iovec pieces[PIECES_MAX];
+    struct msghdr message = {.msg_iov = pieces};
+    size_t total = 0;
+    int count = eio_wire_gather(eio, &conn->wire, pieces, PIECES_MAX);
+    ssize_t sent;
+
+    if (count == 0) {
+        if (conn->wire.closing)
+            closing_written(conn);
+        return false;
+    }
+    for (int i = 0; i < count; i++)
+        total += pieces[i].iov_len;
+    message.msg_iovlen = (size_t)count;
+    do
+        sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    conn->listener->writes++;
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        net_conn_kill(conn);
+        return false;
+    }
+    if (sent > 0)
+        eio_wire_written(eio, &conn->wire, (size_t)sent);
+    if (sent < 0 || (size_t)sent < total) {
+        net_conn_want_writable(conn);
+        return false;
+    }
+    return true;
+}
+
+void net_write(struct eio_wire *wire)
+{
+    struct net_conn *conn = list_entry(wire, struct net_conn, wire);
+
+    if (wire->closing && !conn->deadline)
+        net_conn_deadline(conn, CLOSE_MS);
+    while (conn->state == NET_WEBSOCKET && !conn->blocked && write_some(conn))
+        continue;
+}
+
+ssize_t net_send(struct net_conn *conn, const char *bytes, size_t len)
+{
+    ssize_t sent;
+
+    do
+        sent = send(conn->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    conn->listener->writes++;
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    return sent;
+}
