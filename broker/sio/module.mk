@@ -1,6 +1,16 @@
 # Socket.IO v5: packets, namespaces, acks, rooms, recovery.
 noinst_LIBRARIES += libsio-sio.a
 libsio_sio_a_SOURCES = \
+	broker/sio/ack.c broker/sio/impl.h \
+	broker/sio/client.c \
+	broker/sio/dispatch.c \
+	broker/sio/emit.c \
+	broker/sio/message.c \
+	broker/sio/recovery.c \
+	broker/sio/room.c \
+	broker/sio/server.c \
+	broker/sio/socket.c \
+	broker/sio/stream.c \
 	broker/sio/packet.c broker/sio/packet.h \
 	broker/sio/placeholder.c \
 	broker/sio/sio.h

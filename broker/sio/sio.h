@@ -31,30 +31,32 @@ struct sio_stream;
 /* ---- server ---- */
 
 struct sio_options {
-    const char *path;             /* "/socket.io/"; copied */
-    int64_t ping_interval_ms;     /* 25000 */
-    int64_t ping_timeout_ms;      /* 20000 */
-    int64_t upgrade_timeout_ms;   /* 10000 */
-    int64_t connect_timeout_ms;   /* 45000: a connection in no namespace is closed after it */
-    size_t max_payload;           /* 1000000 bytes: a packet, or the body of a POST */
-    int max_depth;                /* 128: JSON nesting */
-    const char *origins;          /* space-separated allow-list; NULL or "": no CORS headers and no
-                                     check; "*": all; "http://localhost:*": any port. Guards polling
-                                     and websocket alike; a request without Origin is not a browser
-                                     and passes. Copied. */
-    bool check_origins;           /* refuse foreign origins even where CORS would only withhold
-                                     headers */
-    bool polling, websocket;      /* transports offered */
-    size_t output_bytes;          /* queue of one connection; past it the connection is closed */
+    const char *path;           /* "/socket.io/"; copied */
+    int64_t ping_interval_ms;   /* 25000 */
+    int64_t ping_timeout_ms;    /* 20000 */
+    int64_t upgrade_timeout_ms; /* 10000 */
+    int64_t connect_timeout_ms; /* 45000: a connection in no namespace is closed after it */
+    size_t max_payload;         /* 1000000 bytes: a packet, or the body of a POST */
+    int max_depth;              /* 128: JSON nesting */
+    const char *origins;        /* space-separated allow-list; NULL or "": no CORS headers and no
+                                   check; "*": all; "http://localhost:*": any port. Guards polling
+                                   and websocket alike; a request without Origin is not a browser
+                                   and passes. Copied. */
+    bool check_origins;         /* refuse foreign origins even where CORS would only withhold
+                                   headers */
+    bool polling, websocket;    /* transports offered */
+    size_t output_bytes;        /* queue of one connection; past it the connection is closed */
     size_t output_packets;
-    size_t process_output_bytes;  /* all queues together; past it the fullest is closed */
-    size_t max_connections;       /* sessions of this server; past it handshakes get 503 */
+    size_t process_output_bytes; /* all queues together; past it the fullest is closed */
+    size_t max_connections;      /* sessions of this server; past it handshakes get 503 */
     size_t max_per_address;
-    const char *trusted_proxies;  /* space-separated addresses whose X-Forwarded-For (last entry) is
-                                     believed; copied */
-    size_t wait_packets;          /* packets a socket may send during its admission; 64 */
-    int64_t recovery_window_ms;   /* 0: off; else the in-memory store of the library is used for
-                                     namespaces without recovery ops */
+    const char *trusted_proxies; /* space-separated addresses whose X-Forwarded-For (last entry) is
+                                    believed; copied */
+    size_t wait_packets;         /* packets a socket may send during its admission; 64 */
+    int64_t recovery_window_ms;  /* 0: off; else the library's in-memory store is used: sockets
+                                    admitted with sio_accept get a pid, emits get offsets */
+    const char *sid_prefix;      /* NULL; else up to 11 URL-safe characters in front of every
+                                    Engine.IO sid, by which a front could route polling. Copied. */
 };
 
 /* The defaults above. */
@@ -169,6 +171,13 @@ const char *sio_socket_address(const struct sio_socket *socket);
 struct span sio_socket_header(const struct sio_socket *socket, const char *name);
 struct span sio_socket_query(const struct sio_socket *socket, const char *name);
 
+/* Walk all query parameters: start with *cursor = 0; false: no more. */
+bool sio_socket_query_next(const struct sio_socket *socket, size_t *cursor, struct span *name,
+                           struct span *value);
+/* Did it come back with its state (library's recovery store)? Known in ops->connect already; the
+ * rooms are joined and the missed events queued by sio_accept. */
+bool sio_socket_recovered(const struct sio_socket *socket);
+
 /* 41 to the client, disconnect callback with SIO_SERVER_DISCONNECT; `close`: the transport too. */
 void sio_disconnect(struct sio_socket *socket, bool close);
 /* Close the transport without 41 after what is queued was written: official clients reconnect. */
@@ -180,6 +189,7 @@ void sio_close(struct sio_socket *socket);
  * many sockets it goes to. `json` is the argument array, name first: ["newMessage",{...}]. Copied.
  */
 struct sio_message *sio_message_new(struct span json);
+/* With attachments; `json` has a placeholder {"_placeholder":true,"num":N} for each. Copied. */
 struct sio_message *sio_message_binary(struct span json, const struct span *attachments, int count);
 /* With a recovery offset, appended as last argument for sockets accepted as recoverable. */
 void sio_message_set_offset(struct sio_message *message, const char *offset);
