@@ -21,6 +21,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/rules.c shared/chat/rules.h \
 	shared/chat/read.h \
+	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c \
 	shared/chat/render.c shared/chat/render.h \
 	shared/chat/send.c
 
@@ -68,3 +69,8 @@ tests_unit_chat_account_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_lists_test_SOURCES = tests/unit/chat/lists_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_lists_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_lists_test_LDADD = $(CHAT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/chat/read_test
+tests_unit_chat_read_test_SOURCES = tests/unit/chat/read_test.c $(CHAT_TEST_SOURCES)
+tests_unit_chat_read_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_read_test_LDADD = $(CHAT_TEST_LIBS)

@@ -11,11 +11,11 @@
 
 struct chat_position {
     int64_t room_id;
-    char *name;       /* owned by the admission */
-    int64_t head;     /* H: last_seq in the snapshot; live starts at H + 1 */
-    int64_t after;    /* history starts after this seq (history: N, since) */
+    char *name;    /* owned by the admission */
+    int64_t head;  /* H: last_seq in the snapshot; live starts at H + 1 */
+    int64_t after; /* history starts after this seq (history: N, since) */
     int64_t joined_seq;
-    bool since;       /* named in `since`: the other events of (after, head] follow as live ones */
+    bool since; /* named in `since`: the other events of (after, head] follow as live ones */
 };
 
 struct chat_admission {
@@ -24,6 +24,7 @@ struct chat_admission {
     size_t room_count;
     int64_t *blocked; /* user ids whose messages this user does not see, ascending */
     size_t blocked_count;
+    bool no_history; /* history: 0 was asked for: the Record is {} */
 };
 
 /* CONNECT options. history: -1 full, 0 none, N last N per room. */
@@ -47,15 +48,17 @@ void chat_admission_release(struct chat_admission *admission);
  * room's head only, so the seam is exact however late a page is read (an edit made since shows). */
 struct chat_history {
     const struct chat_admission *admission;
-    size_t room;        /* index of the room being read */
-    int64_t seq;        /* last seq written of it */
-    bool room_open;     /* its "[" is written */
+    size_t room;    /* index of the room being read */
+    int64_t seq;    /* last seq written of it */
+    bool room_open; /* its "[" is written */
     bool any_room;
+    bool any_message; /* ... and a message in it */
     bool done;
 };
 
 /* Append the next piece (about max_bytes) of the JSON object to `out`: the first piece begins with
- * "{", the last ends with "}" and sets done. Rooms without messages are `[]`. */
+ * "{", the last ends with "}" and sets done. Rooms without messages are `[]`. After an error
+ * nothing was appended and the call may be repeated. */
 enum err chat_history_next(struct db *db, struct chat_history *history, size_t max_bytes,
                            struct buf *out) MUST_CHECK;
 
@@ -78,9 +81,9 @@ enum err chat_heads(struct db *db, struct chat_head *heads, size_t count) MUST_C
 
 /* What was written since the last sweep: max(seq) per log over rows with xid >= since. */
 struct chat_sweep {
-    uint64_t since_xid;       /* in: 0 the first time (nothing is returned, only next_xid) */
-    uint64_t next_xid;        /* out: pg_snapshot_xmin of this snapshot */
-    struct chat_head *heads;  /* out; owned */
+    uint64_t since_xid;      /* in: 0 the first time (nothing is returned, only next_xid) */
+    uint64_t next_xid;       /* out: pg_snapshot_xmin of this snapshot */
+    struct chat_head *heads; /* out; owned */
     size_t count;
 };
 enum err chat_sweep_run(struct db *db, struct chat_sweep *sweep) MUST_CHECK;

@@ -3,13 +3,21 @@
 
 #include "shared/base/mem.h"
 
-/* The ids of the locked rooms go to the next statement in a setting that ends with the transaction.
- * Rooms that appear between the two are not in it and so not touched. */
+/*
+ * About all statements here: a lookup is a lateral subquery with "limit 1", so that the plan is one
+ * index lookup per send whatever the planner believes about the sizes of the tables. (A table that
+ * was small when it was analysed would else be walked for each batch until it is analysed again.)
+ */
+
+/* The rooms are locked one by one in the order of the subquery, by id. Their ids go to the next
+ * statement in a setting that ends with the transaction; rooms that appear between the two are not
+ * in it and so not touched. */
 #define LOCK_ROOMS(how)                                                                            \
     "select set_config('parley.rooms', coalesce(array_agg(l.id)::text, '{}'), true)"               \
-    " from (select r.id from room r where r.id in"                                                 \
-    "   (select n.room_id from room_name n where n.name_key = any($1))"                            \
-    "  order by r.id for update " how ") l"
+    " from (select distinct n.room_id from unnest($1::text[]) as k (name_key)"                     \
+    "   cross join lateral (select s.room_id from room_name s where s.name_key = k.name_key"       \
+    "    limit 1) n order by n.room_id) o"                                                         \
+    " cross join lateral (select r.id from room r where r.id = o.room_id for update " how ") l"
 
 static const struct db_stmt lock_wait = {
     .name = "message_lock_wait",
@@ -35,6 +43,7 @@ static const struct db_stmt be_brief = {
  *   unique_   turn: 1 for the first with its nonce in the batch, more for repeats of it
  *   numbered  seq: the room's last and how many before it are written
  *   answered  repeats get the seq of their first
+ * The rooms' rows are updated by their place (ctid), which cannot change: they are locked.
  */
 static const struct db_stmt write_all = {
     .name = "message_write_all",
@@ -42,7 +51,7 @@ static const struct db_stmt write_all = {
         "with held as materialized (select coalesce(nullif(current_setting('parley.rooms', true),"
         "  ''), '{}')::bigint[] as ids, clock_timestamp() as at),"
         " checked as materialized (select i.ord, i.user_id, i.nonce, i.body, i.hash, h.at,"
-        "  r.id as room_id, r.name, r.status, r.last_seq, u.username, k.seq as known_seq,"
+        "  r.id as room_id, r.tid, r.name, r.status, r.last_seq, u.username, k.seq as known_seq,"
         "  k.at as known_at, m.banned_until, m.muted_until,"
         "  case when u.id is null then 3"
         "   when r.id is null then 4"
@@ -60,15 +69,18 @@ static const struct db_stmt write_all = {
         "  from held h cross join unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[],"
         "   $5::text[], $6::bytea[]) with ordinality"
         "   as i (room_key, user_id, session_id, nonce, body, hash, ord)"
-        "  left join session s on s.id = i.session_id and s.user_id = i.user_id"
-        "   and s.ended_at is null and s.expires_at > h.at"
-        "  left join app_user u on u.id = s.user_id and u.disabled_at is null"
-        "   and u.deleted_at is null"
-        "  left join room_name n on n.name_key = i.room_key"
-        "  left join room r on r.id = n.room_id"
-        "  left join membership m on m.room_id = r.id and m.user_id = i.user_id"
-        "  left join room_event k on k.room_id = r.id and k.actor_id = i.user_id"
-        "   and k.nonce = i.nonce),"
+        "  left join lateral (select o.id, o.username from session s"
+        "   join app_user o on o.id = s.user_id where s.id = i.session_id"
+        "   and s.user_id = i.user_id and s.ended_at is null and s.expires_at > h.at"
+        "   and o.disabled_at is null and o.deleted_at is null limit 1) u on true"
+        "  left join lateral (select o.ctid as tid, o.id, o.name, o.status, o.last_seq,"
+        "   o.archived_at, o.direct_low, o.direct_high from room_name n"
+        "   join room o on o.id = n.room_id where n.name_key = i.room_key limit 1) r on true"
+        "  left join lateral (select o.is_member, o.banned_until, o.muted_until"
+        "   from membership o where o.room_id = r.id and o.user_id = i.user_id limit 1) m on true"
+        "  left join lateral (select o.seq, o.at, o.body_hash from room_event o"
+        "   where o.room_id = r.id and o.actor_id = i.user_id and o.nonce = i.nonce limit 1) k"
+        "   on true),"
         " unique_ as (select *, row_number() over same as turn, first_value(hash) over same"
         "   as first_hash from checked"
         "  window same as (partition by verdict, room_id, user_id, nonce collate \"C\""
@@ -80,9 +92,8 @@ static const struct db_stmt write_all = {
         " written as (insert into room_event (room_id, seq, kind, actor_id, text, at, nonce,"
         "   body_hash) select room_id, seq, 1, user_id, body, at, nonce, hash from answered"
         "   where verdict = 0 and turn = 1 order by room_id, seq),"
-        " bumped as (update room r set last_seq = c.seq from (select room_id, max(seq) as seq"
-        "   from answered where verdict = 0 and turn = 1 group by room_id) c"
-        "   where r.id = c.room_id)"
+        " bumped as (update room r set last_seq = c.seq from (select tid, max(seq) as seq"
+        "   from answered where verdict = 0 and turn = 1 group by tid) c where r.ctid = c.tid)"
         " select case when verdict = 0 and turn > 1 then"
         "    case when hash = first_hash then 1 else 2 end else verdict end,"
         "  case when verdict = 0 then first_seq else known_seq end,"

@@ -1,9 +1,12 @@
 # The SQL, one file per noun; the only place where statements are written.
 noinst_LIBRARIES += libparley-store.a
 libparley_store_a_SOURCES = \
+	shared/store/admission.c shared/store/admission.h \
 	shared/store/alive.h shared/store/field.h \
 	shared/store/change.c shared/store/change.h \
+	shared/store/history.c shared/store/history.h \
 	shared/store/listing.c shared/store/listing.h \
+	shared/store/log.c shared/store/log.h \
 	shared/store/message.c shared/store/message.h \
 	shared/store/migration.c shared/store/migration.h \
 	shared/store/room.c shared/store/room.h \

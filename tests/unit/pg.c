@@ -16,7 +16,7 @@ void pg_require(char **argv)
         perror(TOP_SRCDIR "/tests/lib/pg.sh");
         exit(99);
     }
-    log_open("test", LOG_ERROR, false);
+    log_open("test", LOG_WARN, false);
 }
 
 struct db *pg_open(void)
