@@ -6,7 +6,8 @@
 #include <stdarg.h>
 
 #include "shared/base/log.h"
-#include "shared/ctl/ctl.h"
+#include "shared/ctl/account.h"
+#include "shared/ctl/inspect.h"
 #include "shared/ctl/migrate.h"
 
 #define MIGRATE_TIMEOUT_MS 60000
@@ -21,6 +22,13 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"migrate", NULL, ctl_migrate, true, "bring the schema up to date"},
+    {"user add", "NAME", ctl_user_add, false, "make a user; the password is read from stdin"},
+    {"user disable", "NAME", ctl_user_disable, false, "disable a user and end its sessions"},
+    {"token issue", "NAME", ctl_token_issue, false, "open a session and print an access token"},
+    {"token revoke", "SESSION", ctl_token_revoke, false, "end a session"},
+    {"room list", NULL, ctl_room_list, false, "all rooms"},
+    {"room show", "NAME", ctl_room_show, false, "one room"},
+    {"stats", NULL, ctl_stats, false, "counts of users, sessions, rooms and events"},
 };
 
 #define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
