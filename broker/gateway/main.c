@@ -24,8 +24,12 @@ static struct conf *load(const char *path)
     struct buf problem;
 
     buf_init(&problem, 4096);
-    if (conf_load(path, &conf, &problem) != ERR_OK)
+    if (conf_load(path, &conf, &problem) != ERR_OK ||
+        conf_require(conf, CONF_AUTH_SECRET, &problem) != ERR_OK) {
         fprintf(stderr, "parley-broker: %s\n", problem.data);
+        conf_free(conf);
+        conf = NULL;
+    }
     buf_release(&problem);
     return conf;
 }

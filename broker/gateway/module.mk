@@ -23,3 +23,9 @@ tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libp
 check_PROGRAMS += tests/unit/gateway/room_test
 tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c
 tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+
+sbin_PROGRAMS += parley-broker
+parley_broker_SOURCES = broker/gateway/main.c
+parley_broker_LDADD = libparley-gateway.a libsio-sio.a libsio-net.a libsio-sio.a libsio-eio.a \
+	libparley-chat.a libparley-store.a libparley-db.a libparley-bus.a libparley-auth.a libparley-base.a \
+	$(LWS_LIBS) $(EV_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
