@@ -148,7 +148,8 @@ static bool stop_next(struct supervisor *sup, int64_t now)
     return rank < 0;
 }
 
-/* Milliseconds until something is due; -1: nothing is. */
+/* Milliseconds until something is due; -1: nothing is. While stopping, only ends are awaited: when
+ * there is none, the next rank's turn has come. */
 static int next_due(const struct supervisor *sup, int64_t now)
 {
     int64_t soonest = INT64_MAX;
@@ -156,13 +157,13 @@ static int next_due(const struct supervisor *sup, int64_t now)
     for (size_t i = 0; i < sup->count; i++) {
         const struct service *service = &sup->services[i];
 
-        if (service->state != SERVICE_WAITING && service->state != SERVICE_STOPPING)
+        if (service->state != (sup->stopping ? SERVICE_STOPPING : SERVICE_WAITING))
             continue;
         if (service->due_ms < soonest)
             soonest = service->due_ms;
     }
     if (soonest == INT64_MAX)
-        return -1;
+        return sup->stopping ? 0 : -1;
     return soonest > now ? (int)(soonest - now) : 0;
 }
 
