@@ -37,3 +37,8 @@ tests_unit_fcgi_routes_test_LDADD = $(FCGI_TEST_LIBS)
 tests_unit_fcgi_dispatch_test_SOURCES = tests/unit/fcgi/dispatch_test.c \
 	tests/unit/fcgi/fake.h tests/unit/fcgi/stand_ins.h
 tests_unit_fcgi_dispatch_test_LDADD = $(FCGI_STACK) $(CMOCKA_LIBS)
+
+sbin_PROGRAMS += parley-fcgi
+parley_fcgi_SOURCES = fcgi/main.c
+parley_fcgi_LDADD = $(FCGI_STACK)
+dist_check_SCRIPTS += tests/unit/fcgi/swagger_test.pl
