@@ -26,16 +26,19 @@ bool eio_origin_refused(const struct eio_server *server, const struct eio_reques
     return !eio_origin_allowed(span_of(server->options.origins), origin);
 }
 
+/* `vary`: what else the answer depends on; NULL: nothing. */
 static void add_origin_lines(const struct eio_server *server, const struct eio_request *request,
-                             struct buf *lines)
+                             const char *vary, struct buf *lines)
 {
     struct span origin = eio_fields_get(request->headers, "origin");
 
     if (any_origin(server)) {
         buf_add_str(lines, "Access-Control-Allow-Origin: *\r\n");
+        if (vary)
+            buf_addf(lines, "Vary: %s\r\n", vary);
         return;
     }
-    buf_add_str(lines, "Vary: Origin\r\n");
+    buf_addf(lines, "Vary: Origin%s%s\r\n", vary ? ", " : "", vary ? vary : "");
     if (!span_present(origin) || !eio_header_value_ok(origin) ||
         !eio_origin_allowed(span_of(server->options.origins), origin))
         return;
@@ -51,7 +54,7 @@ char *eio_cors_lines(const struct eio_server *server, const struct eio_request *
     if (!eio_cors_enabled(server))
         return NULL;
     buf_init(&lines, BUF_MAX_DEFAULT);
-    add_origin_lines(server, request, &lines);
+    add_origin_lines(server, request, NULL, &lines);
     return buf_take(&lines, NULL);
 }
 
@@ -63,11 +66,10 @@ void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchan
     struct buf lines;
 
     buf_init(&lines, BUF_MAX_DEFAULT);
-    buf_add_str(&lines, exchange->cors ? exchange->cors : "");
+    add_origin_lines(server, request, "Access-Control-Request-Headers", &lines);
     buf_add_str(&lines, "Access-Control-Allow-Methods: " CORS_METHODS "\r\n");
     if (span_present(wanted) && eio_header_value_ok(wanted)) {
-        buf_add_str(&lines, "Vary: Access-Control-Request-Headers\r\n"
-                            "Access-Control-Allow-Headers: ");
+        buf_add_str(&lines, "Access-Control-Allow-Headers: ");
         buf_add_span(&lines, wanted);
         buf_add_str(&lines, "\r\n");
     }

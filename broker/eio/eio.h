@@ -194,8 +194,10 @@ void eio_wire_dirty(struct eio_server *server, struct eio_wire *wire);
 /* What to write: as eio_queue_gather, a waiting pong first where a frame may begin. */
 int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, struct iovec *pieces,
                     int max);
-/* The first `bytes` of it are written. */
-void eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes);
+/* The first `bytes` of it are written. True: the peer is to be given time to read it (a millisecond
+ * or two) before more is written. Clients that attach a listener only after the event before it,
+ * as the public test suites do, miss what comes in the same segment. */
+bool eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes);
 
 /* ---- sessions ---- */
 

@@ -15,6 +15,7 @@ struct eio_frame *eio_frame_new(enum eio_frame_kind kind, enum ws_opcode opcode,
 
     frame->refs = 1;
     frame->kind = (uint8_t)kind;
+    frame->alone = false;
     frame->header = (uint8_t)header;
     frame->len = header + len;
     frame->stream = NULL;
@@ -69,6 +70,7 @@ struct eio_frame *eio_frame_raw(struct span bytes)
     struct eio_frame *frame = eio_frame_new(EIO_FRAME_CONTROL, WS_BINARY, true, bytes.len);
 
     frame->header = 0;
+    frame->alone = true;
     frame->len = bytes.len;
     copy(frame->bytes, bytes);
     return frame;

@@ -280,9 +280,28 @@ static bool handle_payload(struct eio_session *session, struct span body)
         good = eio_payload_next(&payload, &binary, &packet) == ERR_OK;
         if (good)
             eio_session_packet(session, &packet);
+        if (good &&
+            packet.type == EIO_PING) /* which only a server sends: it has ended the session */
+            good = false;
     }
     buf_release(&binary);
     return good;
+}
+
+static void answer_ok(struct eio_server *server, struct eio_exchange *exchange)
+{
+    struct buf lines;
+
+    buf_init(&lines, BUF_MAX_DEFAULT);
+    buf_add_str(&lines, NO_STORE);
+    buf_add_str(&lines, exchange->cors ? exchange->cors : "");
+    mem_free(exchange->cors);
+    exchange->session = NULL;
+    server->net_ops->answer(exchange, &(struct eio_answer){.status = 200,
+                                                           .content_type = "text/html",
+                                                           .headers = buf_span(&lines),
+                                                           .body = SPAN_LIT("ok")});
+    buf_release(&lines);
 }
 
 void eio_request_body(struct eio_server *server, struct eio_exchange *exchange, struct span body,
@@ -303,7 +322,7 @@ void eio_request_body(struct eio_server *server, struct eio_exchange *exchange, 
         eio_session_close(session, EIO_REASON_PARSE);
     session->post = NULL;
     if (good)
-        eio_answer_body(server, exchange, 200, "text/html", SPAN_LIT("ok"), false);
+        answer_ok(server, exchange);
     else
         answer_empty(server, exchange, 400, false);
 }

@@ -162,6 +162,8 @@ int eio_queue_gather(const struct eio_queue *queue, struct iovec *pieces, int ma
         pieces[n].iov_len = frame->len - skip;
         n++;
         skip = 0;
+        if (frame->alone)
+            break;
     }
     return n;
 }
@@ -202,6 +204,7 @@ int eio_queue_written(struct eio_queue *queue, size_t bytes)
             return frames;
         }
         bytes -= left;
+        queue->held = frame->alone;
         eio_frame_unref(eio_queue_take(queue));
         frames++;
         if (bytes == 0)

@@ -13,6 +13,7 @@
 struct eio_queue {
     struct eio_frame **slots; /* a ring */
     uint32_t head, count, cap;
+    bool held;   /* the last frame written is to be read before the next is */
     size_t sent; /* bytes of the first frame that are already written */
     size_t bytes;
 };

@@ -189,10 +189,14 @@ int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, struct iov
     return eio_queue_gather(&wire->queue, pieces, max);
 }
 
-void eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes)
+bool eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes)
 {
     size_t before = wire->queue.bytes;
+    bool held;
 
     eio_queue_written(&wire->queue, bytes);
     server->bytes_queued -= before - wire->queue.bytes;
+    held = wire->queue.held;
+    wire->queue.held = false;
+    return held;
 }

@@ -37,6 +37,8 @@ struct net_listener {
     struct list timed; /* those with a deadline, soonest not first: net_conn.timed */
     struct list ready; /* HTTP connections with input to look at: net_conn.queued */
     struct list dead;  /* to be closed: net_conn.queued */
+    struct list paced; /* websockets that are given time to read: net_conn.queued */
+    struct loop_timer *pace_timer;
     struct net_page_entry *pages;
     struct buf fields; /* header fields of the request being handled */
     uint64_t writes;
@@ -81,6 +83,7 @@ struct net_conn {
     struct lws *wsi;
     struct list link, timed, queued;
     int64_t deadline;
+    int64_t paced_until; /* the peer is given time to read; 0: nothing to wait for */
     int fd;
     uint8_t state;
     bool blocked;            /* the socket took no more: on when writable */
@@ -136,6 +139,8 @@ void ws_input(struct net_conn *conn, char *bytes, size_t len);
 
 /* ---- writer.c ---- */
 void net_write(struct eio_wire *wire);
+/* The time of those that were given time is over. */
+void net_write_paced(struct net_listener *listener);
 /* As send(2) without blocking or signals: bytes sent, 0 if the socket takes none now, -1: broken.
  */
 ssize_t net_send(struct net_conn *conn, const char *bytes, size_t len);

@@ -174,6 +174,11 @@ static void on_sweep(void *arg)
     }
 }
 
+static void on_paced(void *arg)
+{
+    net_write_paced(arg);
+}
+
 static void on_wake(void *net)
 {
     struct net_listener *listener = net;
@@ -334,11 +339,13 @@ struct net_listener *net_listener_new(struct loop *loop, struct eio_server *eio,
     list_init(&listener->timed);
     list_init(&listener->ready);
     list_init(&listener->dead);
+    list_init(&listener->paced);
     buf_init(&listener->fields, BUF_MAX_DEFAULT);
     listener->turn = (struct loop_defer){.fn = on_turn, .arg = listener};
     listener->tick_timer = loop_timer_new(loop, on_tick, listener);
     listener->sweep_timer = loop_timer_new(loop, on_sweep, listener);
     listener->accept_again = loop_timer_new(loop, on_accept_again, listener);
+    listener->pace_timer = loop_timer_new(loop, on_paced, listener);
     loop_timer_start(listener->sweep_timer, SWEEP_MS, SWEEP_MS);
     eio_server_bind(eio, &net_ops, listener);
     lws_begin(listener);
@@ -365,6 +372,7 @@ void net_listener_free(struct net_listener *listener)
     loop_timer_free(listener->tick_timer);
     loop_timer_free(listener->sweep_timer);
     loop_timer_free(listener->accept_again);
+    loop_timer_free(listener->pace_timer);
     loop_defer_cancel(listener->loop, &listener->turn);
     while ((page = listener->pages)) {
         listener->pages = page->next;

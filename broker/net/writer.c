@@ -11,6 +11,8 @@
 #define PIECES_MAX 128
 /* How long a closing websocket may take: to accept what waits, and then to answer our close. */
 #define CLOSE_MS 5000
+/* What a peer gets to read a frame that is to be read alone. */
+#define PACE_MS 3
 
 static void closing_written(struct net_conn *conn)
 {
@@ -18,6 +20,17 @@ static void closing_written(struct net_conn *conn)
         net_conn_linger(conn);
     else if (!conn->deadline)
         net_conn_deadline(conn, CLOSE_MS);
+}
+
+static void pace(struct net_conn *conn)
+{
+    struct net_listener *listener = conn->listener;
+
+    conn->paced_until = loop_now(listener->loop) + PACE_MS;
+    list_remove(&conn->queued);
+    list_append(&listener->paced, &conn->queued);
+    if (!loop_timer_active(listener->pace_timer))
+        loop_timer_start(listener->pace_timer, PACE_MS, 0);
 }
 
 /* False: no more can be written now. */
@@ -46,8 +59,8 @@ static bool write_some(struct net_conn *conn)
         net_conn_kill(conn);
         return false;
     }
-    if (sent > 0)
-        eio_wire_written(eio, &conn->wire, (size_t)sent);
+    if (sent > 0 && eio_wire_written(eio, &conn->wire, (size_t)sent))
+        pace(conn);
     if (sent < 0 || (size_t)sent < total) {
         net_conn_want_writable(conn);
         return false;
@@ -61,8 +74,25 @@ void net_write(struct eio_wire *wire)
 
     if (wire->closing && !conn->deadline)
         net_conn_deadline(conn, CLOSE_MS);
-    while (conn->state == NET_WEBSOCKET && !conn->blocked && write_some(conn))
+    while (conn->state == NET_WEBSOCKET && !conn->blocked && !conn->paced_until && write_some(conn))
         continue;
+}
+
+void net_write_paced(struct net_listener *listener)
+{
+    int64_t now = loop_now(listener->loop);
+
+    while (!list_is_empty(&listener->paced)) { /* in the order of their times */
+        struct net_conn *conn = list_entry(listener->paced.next, struct net_conn, queued);
+
+        if (conn->paced_until > now) {
+            loop_timer_start(listener->pace_timer, conn->paced_until - now, 0);
+            return;
+        }
+        list_remove(&conn->queued);
+        conn->paced_until = 0;
+        net_write(&conn->wire);
+    }
 }
 
 ssize_t net_send(struct net_conn *conn, const char *bytes, size_t len)

@@ -42,6 +42,7 @@ void sio_socket_send(struct sio_socket *socket, enum sio_packet_type type, struc
     buf_clear(encoded);
     sio_packet_encode(encoded, &packet, SPAN_NONE);
     frame = eio_frame_message(buf_span(encoded), SPAN_NONE);
+    frame->alone = type == SIO_PACKET_CONNECT;
     sent = eio_session_send(socket->client->session, frame);
     eio_frame_unref(frame);
     for (int i = 0; sent && i < count; i++) {

@@ -47,7 +47,7 @@ static const struct option options[] = {
     {"max-payload", 1, 0, 'm'},
     {"connect-timeout", 1, 0, 'c'},
     {"cors", 1, 0, 'o'},
-    {"recovery", 2, 0, 'r'},
+    {"recovery", 0, 0, 'r'},
     {"eio", 0, 0, 'e'},
     {"profile", 1, 0, 'f'},
     {"check-origins", 0, 0, 'k'},
@@ -99,7 +99,7 @@ static void parse(struct arguments *arguments, int argc, char **argv)
             arguments->sio.check_origins = true;
             break;
         case 'r':
-            arguments->sio.recovery_window_ms = optarg ? number : 120000;
+            arguments->sio.recovery_window_ms = 120000;
             break;
         case 'e':
             arguments->eio = true;

@@ -62,17 +62,70 @@ static void on_message_with_ack(struct sio_socket *socket, const struct sio_even
     buf_release(&json);
 }
 
+/* ["NAME",answer...] */
+static void emit_answer(struct sio_socket *socket, const char *name, struct span rest)
+{
+    struct buf json;
+
+    buf_init(&json, BUF_MAX_DEFAULT);
+    buf_addf(&json, rest.len > 0 ? "[\"%s\"," : "[\"%s\"", name);
+    buf_add_span(&json, rest);
+    buf_add_char(&json, ']');
+    sio_emit(socket, buf_span(&json));
+    buf_release(&json);
+}
+
+static void on_answer(struct sio_socket *socket, enum err err, const struct sio_event *answer,
+                      void *arg)
+{
+    (void)arg;
+    if (err == ERR_OK)
+        emit_answer(socket, "answer", rest_of(answer));
+}
+
+static void on_ask(struct sio_socket *socket, const struct sio_event *event)
+{
+    struct buf json;
+
+    buf_init(&json, BUF_MAX_DEFAULT);
+    buf_add_str(&json, event->argc > 0 ? "[\"question\"," : "[\"question\"");
+    buf_add_span(&json, rest_of(event));
+    buf_add_char(&json, ']');
+    sio_emit_with_ack(socket, buf_span(&json), 10000, on_answer, NULL);
+    buf_release(&json);
+}
+
+static void on_leave(struct sio_socket *socket, const struct sio_event *event)
+{
+    (void)event;
+    sio_disconnect(socket, false);
+}
+
+static void on_close(struct sio_socket *socket, const struct sio_event *event)
+{
+    (void)event;
+    sio_close(socket);
+}
+
+static void no_connect(struct sio_socket *socket, struct span auth)
+{
+    (void)auth;
+    sio_refuse(socket, "Auth failed (custom namespace)", SPAN_NONE);
+}
+
 static const struct sio_event_handler events[] = {
-    {"message", on_message},
-    {"message-with-ack", on_message_with_ack},
-    {NULL, NULL},
+    {"message", on_message}, {"message-with-ack", on_message_with_ack},
+    {"ask", on_ask},         {"leave", on_leave},
+    {"close", on_close},     {NULL, NULL},
 };
 
 static const struct sio_namespace_ops root_ops = {.connect = on_connect, .events = events};
 static const struct sio_namespace_ops custom_ops = {.connect = on_connect};
+static const struct sio_namespace_ops no_ops = {.connect = no_connect};
 
 void profile_suite(struct sio_server *server)
 {
     sio_server_namespace(server, "/", &root_ops, NULL);
     sio_server_namespace(server, "/custom", &custom_ops, NULL);
+    sio_server_namespace(server, "/no", &no_ops, NULL);
 }
