@@ -97,16 +97,8 @@ static int expire(struct writer *writer, int count, struct delivery *delivery)
 
 static void write_batch(struct writer *writer, int count, struct delivery *delivery)
 {
-    int64_t deadline = INT64_MAX;
-
-    for (int i = 0; i < count; i++) {
-        struct write_job *job = writer->batch[i];
-
-        writer->commands[i] = job->command;
-        if (job->started_ms + writer->writers->timeout_ms < deadline)
-            deadline = job->started_ms + writer->writers->timeout_ms;
-    }
-    db_set_deadline(writer->db, deadline);
+    for (int i = 0; i < count; i++)
+        writer->commands[i] = writer->batch[i]->command;
     chat_send_batch(writer->db, writer->commands, writer->progress, (size_t)count);
     for (int i = 0; i < count; i++) {
         if (writer->progress[i] == CHAT_BUSY)

@@ -14,6 +14,8 @@
 #include "shared/chat/render.h"
 #include "shared/store/message.h"
 
+#define LEAST_MS 1000 /* a batch has this long, however old its oldest send */
+
 static const enum err verdict_errors[] = {
     [MESSAGE_WRITTEN] = ERR_OK,
     [MESSAGE_REPLAYED] = ERR_OK,
@@ -174,15 +176,17 @@ static void send_all(struct db *db, struct chat_command **sends, enum chat_progr
 void chat_send_batch(struct db *db, struct chat_command **sends, enum chat_progress *progress,
                      size_t count)
 {
-    int64_t deadline_ms = 0; /* of the youngest: an old one must not cut the others short */
+    /* The oldest must be answered in time; but it must not cut the others short altogether. */
+    int64_t deadline_ms = INT64_MAX;
+    int64_t least_ms = clock_mono_ms() + LEAST_MS;
 
     for (size_t i = 0; i < count; i++) {
-        if (command_deadline_ms(sends[i]) > deadline_ms)
+        if (command_deadline_ms(sends[i]) < deadline_ms)
             deadline_ms = command_deadline_ms(sends[i]);
     }
     if (count == 0)
         return;
-    db_set_deadline(db, deadline_ms);
+    db_set_deadline(db, deadline_ms > least_ms ? deadline_ms : least_ms);
     send_all(db, sends, progress, count);
     db_set_deadline(db, 0);
 }
