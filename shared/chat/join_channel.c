@@ -16,17 +16,24 @@ static enum err check_join(struct chat_command *command, const struct room_state
     return room->banned_until_us != 0 ? ERR_BANNED : ERR_OK;
 }
 
-/* The account of the limit: who tries, not which room, or many rooms would give many tries. */
-static struct span account_of(const struct chat_command *command)
+/* The account of the limit: who tries, not which room, or many rooms would give many tries. Apart
+ * from that of logging in, which a forgotten room password must not prevent. */
+struct account {
+    char text[TOKEN_USERNAME_SIZE + 16];
+};
+
+static struct span account_of(const struct chat_command *command, struct account *account)
 {
-    return span_of(command->actor.username);
+    snprintf(account->text, sizeof account->text, "rooms of %s", command->actor.username);
+    return span_of(account->text);
 }
 
 static enum chat_progress verify(struct chat_command *command, const struct room_state *room)
 {
+    struct account account;
     if (command->hash_count == 0)
-        command->retry_after_ms =
-            chat_limit_password(command->chat, account_of(command), command->actor.address);
+        command->retry_after_ms = chat_limit_password(command->chat, account_of(command, &account),
+                                                      command->actor.address);
     if (command->retry_after_ms > 0)
         return command_finish(command, ERR_RATE_LIMITED);
     return command_want_verify(command, room->password_hash);
@@ -104,8 +111,10 @@ enum chat_progress join_channel_run(struct chat_command *command, struct db *db)
         db_rollback(db);
         return verify(command, &room);
     }
+    struct account account;
     enum chat_progress progress = enter(command, db, &room);
     if (progress == CHAT_DONE && !command->err && command->hash_count > 0)
-        chat_limit_password_passed(command->chat, account_of(command), command->actor.address);
+        chat_limit_password_passed(command->chat, account_of(command, &account),
+                                   command->actor.address);
     return progress;
 }
