@@ -69,6 +69,7 @@ static void hold(struct seqlog *log, struct event *event, int limit)
     }
     memmove(log->held + at + 1, log->held + at, (size_t)(log->held_count - at) * sizeof *log->held);
     log->held[at] = *event;
+    *event = (struct event){0}; /* moved: the caller's list must not free it too */
     log->held_count++;
 }
 

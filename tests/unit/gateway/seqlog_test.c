@@ -29,6 +29,8 @@ static void feed(struct seqlog *log, int64_t seq, struct seen *seen)
     struct event event = {.seq = seq, .json = mem_strdup("x"), .json_len = 1};
 
     seqlog_feed(log, &event, LIMIT, collect, seen);
+    assert_null(event.json); /* taken over, whatever became of it */
+    assert_int_equal(event.seq, 0);
 }
 
 static void assert_seen(const struct seen *seen, int count, const int64_t *seqs)
