@@ -44,6 +44,7 @@ check_PROGRAMS += \
 	tests/unit/chat/direct_test \
 	tests/unit/chat/gate_test \
 	tests/unit/chat/lists_test \
+	tests/unit/chat/lost_test \
 	tests/unit/chat/races_test \
 	tests/unit/chat/rules_test
 
@@ -74,3 +75,7 @@ check_PROGRAMS += tests/unit/chat/read_test
 tests_unit_chat_read_test_SOURCES = tests/unit/chat/read_test.c $(CHAT_TEST_SOURCES)
 tests_unit_chat_read_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_read_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_lost_test_SOURCES = tests/unit/chat/lost_test.c \
+	tests/unit/chat/proxy.c tests/unit/chat/proxy.h $(ACT_TEST_SOURCES)
+tests_unit_chat_lost_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_lost_test_LDADD = $(CHAT_TEST_LIBS)
