@@ -187,6 +187,7 @@ check_main()
     check_shell
     check_unit ''
     check_unit asan
+    check_unit tsan
     check_system
     check_one "no sanitizer report" check_reports
     check_one "no test left a process behind" check_leftovers
