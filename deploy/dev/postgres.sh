@@ -153,7 +153,6 @@ END
         cat "$DATA/log/provision.log" >&2
         die "could not set up the database"
     }
-    [ -x "$BUILD/parleyctl" ] || return 0 # DEVEL
     conninfo parley_owner "$SECRET_OWNER"
     PARLEY_MIGRATE_CONNINFO=$REPLY "$BUILD/parleyctl" --config "$DATA/parley.conf" migrate \
         --dir "$ROOT/sql" \

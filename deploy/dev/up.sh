@@ -184,10 +184,8 @@ up_services_all()
     local i
 
     up_services_first
-    [ ! -x "$BUILD/parley-fcgi" ] || # DEVEL
     echo "fcgi 3 TERM 15"
     for ((i = 1; i <= BROKERS; i++)); do
-        [ ! -x "$BUILD/parley-broker" ] || # DEVEL
         echo "broker-$i 4 TERM 15"
     done
     echo "lighttpd 5 TERM 5"
@@ -211,11 +209,8 @@ up_is_ready()
 {
     local port
 
-    curl -fs -o /dev/null -m 2 "http://127.0.0.1:$HTTP_PORT/" || return 1 # DEVEL
-    [ ! -x "$BUILD/parley-fcgi" ] || # DEVEL
     curl -fs -o /dev/null -m 2 "http://127.0.0.1:$HTTP_PORT/readyz" || return 1
     for port in "${BROKER_PORTS[@]}"; do
-        [ ! -x "$BUILD/parley-broker" ] || # DEVEL
         curl -fs -o /dev/null -m 2 "http://127.0.0.1:$port/readyz" || return 1
     done
 }
