@@ -79,3 +79,15 @@ tests_unit_chat_lost_test_SOURCES = tests/unit/chat/lost_test.c \
 	tests/unit/chat/proxy.c tests/unit/chat/proxy.h $(ACT_TEST_SOURCES)
 tests_unit_chat_lost_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_lost_test_LDADD = $(CHAT_TEST_LIBS)
+
+
+EXTRA_PROGRAMS += tests/bench/send_bench
+tests_bench_send_bench_SOURCES = tests/bench/send_bench.c $(CHAT_TEST_SOURCES)
+tests_bench_send_bench_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_bench_send_bench_LDADD = $(CHAT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/chat/event_test tests/unit/chat/render_test
+tests_unit_chat_event_test_SOURCES = tests/unit/chat/event_test.c
+tests_unit_chat_event_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_render_test_SOURCES = tests/unit/chat/render_test.c
+tests_unit_chat_render_test_LDADD = $(CHAT_TEST_LIBS)
