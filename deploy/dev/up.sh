@@ -142,9 +142,9 @@ up_scripts()
     printf '#!/bin/sh\nexec %s/parley-fcgi --config %s/parley.conf\n' "$BUILD" "$DATA" |
         write_file 700 "$DATA/run/fcgi.run"
     for ((i = 1; i <= BROKERS; i++)); do
-        printf '#!/bin/sh\nexec env %s %s %s/parley-broker --config %s/parley.conf\n' \
+        printf '#!/bin/sh\nexec env %s %s %s %s/parley-broker --config %s/parley.conf\n' \
             "PARLEY_BROKER_PORT=${BROKER_PORTS[i - 1]}" "PARLEY_BROKER_ID=broker-$i" \
-            "$BUILD" "$DATA" | write_file 700 "$DATA/run/broker-$i.run"
+            "PARLEY_BROKER_SID_PREFIX=b$i-" "$BUILD" "$DATA" | write_file 700 "$DATA/run/broker-$i.run"
     done
 }
 

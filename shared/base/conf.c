@@ -13,6 +13,7 @@
 
 #define SECRET_MIN_BYTES 32
 #define BROKER_ID_MAX 64
+#define SID_PREFIX_MAX 11
 
 enum conf_type { TYPE_STR, TYPE_SECRET, TYPE_INT, TYPE_BOOL };
 
@@ -63,6 +64,15 @@ static const char *check_broker_id(const char *text)
                                               : "must be at most 64 of letters, digits, _ . -";
 }
 
+/* It stands in URLs as it is. */
+static const char *check_sid_prefix(const char *text)
+{
+    size_t len = strlen(text);
+    size_t fit = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    return fit == len && len <= SID_PREFIX_MAX ? NULL
+                                               : "must be at most 11 of letters, digits, _ -";
+}
+
 static const char *check_path(const char *text)
 {
     size_t len = strlen(text);
@@ -73,9 +83,8 @@ static const struct {
     enum conf_key key;
     const char *(*check)(const char *text);
 } rules[] = {
-    {CONF_LOG_LEVEL, check_log_level},
-    {CONF_AUTH_SECRET, check_secret},
-    {CONF_BROKER_ID, check_broker_id},
+    {CONF_LOG_LEVEL, check_log_level}, {CONF_AUTH_SECRET, check_secret},
+    {CONF_BROKER_ID, check_broker_id}, {CONF_BROKER_SID_PREFIX, check_sid_prefix},
     {CONF_SIO_PATH, check_path},
 };
 

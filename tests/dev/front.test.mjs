@@ -155,13 +155,16 @@ describe('the front', () => {
     while ((await get(base, '/healthz')).status !== 200) assert.ok(Date.now() < end);
   });
 
-  it('keeps a polling session on one broker, and spreads websockets', async () => {
-    for (let i = 0; i < 4; i++) {
+  it('keeps a polling session on one broker, and spreads sessions', async () => {
+    const brokers = new Set();
+    for (let i = 0; i < 8; i++) {
       const open = await get(base, '/socket.io/?EIO=4&transport=polling');
       assert.equal(open.status, 200);
       const { sid } = JSON.parse(open.text.slice(1));
+      brokers.add(sid.slice(0, 3));
       const sent = await get(base, `/socket.io/?EIO=4&transport=polling&sid=${sid}`, { method: 'POST', body: '3' });
       assert.equal(sent.status, 200);
     }
+    assert.deepEqual([...brokers].sort(), ['b1-', 'b2-']);
   });
 });

@@ -183,6 +183,10 @@ static void problems_name_file_line_and_key(void **state)
     refuses("[limits]\nPage = 5\n", ":2: limits.Page: no such setting");
     refuses("page = 5\n", ":1: .page: no such setting");
     refuses("[broker]\nid = a/b\n", ":2: broker.id: must be at most 64 of letters, digits, _ . -");
+    refuses("[broker]\nsid_prefix = a.b\n",
+            ":2: broker.sid_prefix: must be at most 11 of letters, digits, _ -");
+    refuses("[broker]\nsid_prefix = abcdefghijkl\n",
+            ":2: broker.sid_prefix: must be at most 11 of letters, digits, _ -");
     refuses("[socketio]\npath = /x\n", ":2: socketio.path: must begin and end with /");
 }
 
