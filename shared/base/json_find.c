@@ -184,6 +184,21 @@ static struct span string_content(struct span value)
     return after - at < 2 ? SPAN_LIT("") : span_make(value.ptr + at + 1, after - at - 2);
 }
 
+bool json_is_unicode(struct span value)
+{
+    struct span rest = string_content(value), piece;
+    char escaped[4];
+    while (rest.len) {
+        bool unicode = rest.len >= 6 && rest.ptr[0] == '\\' && rest.ptr[1] == 'u';
+        unsigned long code = unicode ? hex4(rest.ptr + 2) : 0;
+        size_t before = rest.len;
+        take_piece(&rest, &piece, escaped);
+        if ((is_high(code) || is_low(code)) && before - rest.len != 12)
+            return false;
+    }
+    return true;
+}
+
 static bool key_is(struct span key, struct span name)
 {
     struct span rest = string_content(key), piece;

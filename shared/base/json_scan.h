@@ -37,6 +37,10 @@ struct span json_member(struct span object, const char *name);
  * becomes U+FFFD; \u0000 becomes a NUL byte: the caller decides whether it may. */
 void json_unescape(struct span value, struct buf *out);
 
+/* Does a JSON string stand for Unicode text: no escape in it is half of a surrogate pair? RFC 8259
+ * section 8.2 lets such strings pass as JSON; there is no UTF-8 for them. */
+bool json_is_unicode(struct span value);
+
 /* An integer number without fraction or exponent that fits long long. */
 bool json_to_int(struct span value, long long *out);
 

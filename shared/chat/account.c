@@ -67,6 +67,8 @@ static void read_string(struct span body, const char *field, struct buf *out, st
         add_problem(problems, field, "is required");
     else if (json_type_of(json) != JSON_STRING)
         add_problem(problems, field, "must be a string");
+    else if (!json_is_unicode(json))
+        add_problem(problems, field, "holds half of a surrogate pair");
     else
         json_unescape(json, out);
 }

@@ -32,8 +32,10 @@ static void decode_string(struct chat_command *command, const struct chat_field_
                           struct span json)
 {
     struct chat_value *value = &command->values[def->field];
-    if (json_type_of(json) != JSON_STRING) {
-        command_problem(command, def->name, "must be a string");
+    if (json_type_of(json) != JSON_STRING || !json_is_unicode(json)) {
+        command_problem(command, def->name,
+                        json_type_of(json) == JSON_STRING ? "holds half of a surrogate pair"
+                                                          : "must be a string");
         value->bad = true;
         return;
     }

@@ -150,6 +150,18 @@ static void lone_surrogates_become_replacement_characters(void **state)
     UNESCAPES("\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd");
 }
 
+static void half_a_surrogate_pair_is_no_unicode(void **state)
+{
+    (void)state;
+    assert_true(json_is_unicode(SPAN_LIT("\"\"")));
+    assert_true(json_is_unicode(SPAN_LIT("\"a\\u00e9\\ufffd\\uD83D\\ude00\\n\"")));
+    assert_true(json_is_unicode(SPAN_LIT("\"\\\\ud83d\"")));
+    assert_false(json_is_unicode(SPAN_LIT("\"\\ud83d\"")));
+    assert_false(json_is_unicode(SPAN_LIT("\"\\ud83dx\\ude00\"")));
+    assert_false(json_is_unicode(SPAN_LIT("\"\\ude00\\ud83d\"")));
+    assert_false(json_is_unicode(SPAN_LIT("\"\\ud83d\\ud83d\\ude00\"")));
+}
+
 static void unescaping_holds_the_buffer_to_its_maximum(void **state)
 {
     struct buf out;
@@ -299,6 +311,7 @@ int main(void)
         cmocka_unit_test(members_are_found),
         cmocka_unit_test(strings_are_unescaped),
         cmocka_unit_test(lone_surrogates_become_replacement_characters),
+        cmocka_unit_test(half_a_surrogate_pair_is_no_unicode),
         cmocka_unit_test(unescaping_holds_the_buffer_to_its_maximum),
         cmocka_unit_test(integers_are_read),
         cmocka_unit_test(other_values_are_no_integers),
