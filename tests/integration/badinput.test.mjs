@@ -210,7 +210,8 @@ describe('gateway', () => {
     test(`the unknown event ${JSON.stringify(name.slice(0, 20))}: error, and the same as ack`, async (t) => {
       const client = await ann.connect(t, { auth: { history: 0 } });
       const ack = await client.ask(name, { room, text: 'x' });
-      check.refused(ack, 'validation_failed');
+      assert.equal(ack.code, 'validation_failed');
+      assert.equal(typeof ack.message, 'string');
       const told = await client.waitFor('error', (body) => JSON.stringify(body) === JSON.stringify(ack));
       assert.deepEqual(told, ack);
       assert.equal(client.received('(disconnect)').length, 0);

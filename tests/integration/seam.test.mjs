@@ -188,6 +188,8 @@ test('mosquitto killed: started again, and nothing lost', async (t) => {
 });
 
 test('a REST worker killed: what it had committed is delivered, what it had not is resent', async (t) => {
+  /* lighttpd looks for a worker again a second after it found none: until then it says unavailable. */
+  const busy = (answer) => answer.status === 0 || answer.status >= 500;
   await throughHarm(t, async ({ beyond }) => {
     const { fcgi } = (await instance.refresh()).pids;
     process.kill(fcgi, 'SIGKILL');
@@ -196,7 +198,7 @@ test('a REST worker killed: what it had committed is delivered, what it had not 
       return now && now !== fcgi;
     }, { timeout: 15_000, every: 100 });
     await beyond(100);
-  }, { tolerate: (answer) => answer.status === 0 || answer.status >= 500 });
+  }, { tolerate: busy, restOnly: true, more: 200 });
 });
 
 test('the broker killed: clients come back by themselves, and since leaves no gap', async (t) => {
