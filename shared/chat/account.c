@@ -103,12 +103,14 @@ void chat_login_release(struct chat_login *login)
 static void issue_tokens(const struct chat *chat, int64_t session_id, int64_t generation,
                          int64_t user_id, const char *username, struct chat_login *login)
 {
-    int64_t now_s = clock_wall_us() / 1000000;
-    struct token_claims claims = {.user_id = user_id, .session_id = session_id, .issued_s = now_s};
+    int64_t now_us = clock_wall_us();
+    struct token_claims claims = {
+        .user_id = user_id, .session_id = session_id, .issued_s = now_us / 1000000};
     login->actor.user_id = user_id;
     login->actor.session_id = session_id;
     login->expires_in_s = conf_int(chat->conf, CONF_AUTH_ACCESS_TTL_S);
-    claims.expires_s = now_s + login->expires_in_s;
+    /* Rounded up: a token lives for as long as expiresIn says, not up to a second less. */
+    claims.expires_s = (now_us + 999999) / 1000000 + login->expires_in_s;
     snprintf(claims.username, sizeof claims.username, "%s", username);
     snprintf(login->actor.username, sizeof login->actor.username, "%s", username);
     token_issue(&chat->token_key, &claims, &login->access_token);
