@@ -71,7 +71,10 @@ tests_unit_chat_lists_test_SOURCES = tests/unit/chat/lists_test.c $(ACT_TEST_SOU
 tests_unit_chat_lists_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_lists_test_LDADD = $(CHAT_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/chat/read_test
+check_PROGRAMS += tests/unit/chat/plan_test tests/unit/chat/read_test
+tests_unit_chat_plan_test_SOURCES = tests/unit/chat/plan_test.c $(CHAT_TEST_SOURCES)
+tests_unit_chat_plan_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_plan_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_read_test_SOURCES = tests/unit/chat/read_test.c $(CHAT_TEST_SOURCES)
 tests_unit_chat_read_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_read_test_LDADD = $(CHAT_TEST_LIBS)

@@ -1,6 +1,7 @@
 /* See pg.h. Statements here are the tests' own, made on the spot; nothing of them ships. */
 #include "tests/unit/pg.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -37,19 +38,34 @@ void pg_exec(const char *sql)
     db_close(db);
 }
 
-/* A statement's address and name tell it from others, so each has the same place only once. */
-int64_t pg_int_on(struct db *db, const char *sql)
+/* A statement is known by its address and its name: each text has a place of its own. */
+static const struct db_stmt *stmt_of(const char *sql)
 {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static struct db_stmt stmts[1024];
     static char names[1024][32];
     static int used;
+    int i = 0;
+
+    pthread_mutex_lock(&mutex);
+    while (i < used && stmts[i].sql != sql)
+        i++;
+    assert_true(i < 1024);
+    if (i == used) {
+        snprintf(names[used], sizeof names[used], "test_%d", used);
+        stmts[used] = (struct db_stmt){names[used], sql, 0};
+        used++;
+    }
+    pthread_mutex_unlock(&mutex);
+    return &stmts[i];
+}
+
+int64_t pg_int_on(struct db *db, const char *sql)
+{
     struct db_result rows = {0};
     int64_t value;
 
-    assert_true(used < 1024);
-    snprintf(names[used], sizeof names[used], "test_%d", used);
-    stmts[used] = (struct db_stmt){names[used], sql, 0};
-    assert_int_equal(db_run(db, &stmts[used++], DB_NO_PARAMS, &rows), ERR_OK);
+    assert_int_equal(db_run(db, stmt_of(sql), DB_NO_PARAMS, &rows), ERR_OK);
     assert_int_equal(db_result_rows(&rows), 1);
     value = db_result_int(&rows, 0, 0);
     db_result_release(&rows);

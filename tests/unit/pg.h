@@ -15,7 +15,7 @@ struct db *pg_open_super(void);
 /* Run SQL text as the superuser; fails the test if it fails. */
 void pg_exec(const char *sql);
 
-/* Run SQL that returns one integer, as the superuser. */
+/* Run SQL (a constant) that returns one integer, as the superuser. */
 int64_t pg_int(const char *sql);
 
 /* The same on the given connection, inside its transaction if it has one. */
