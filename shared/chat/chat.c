@@ -112,6 +112,5 @@ void chat_limit_password_passed(struct chat *chat, struct span account, const ch
     int64_t now_ms = clock_mono_ms();
     account_key(account, address, &key);
     bucket_give(chat->passwords, buf_span(&key), 1, now_ms);
-    bucket_give(chat->password_sources, span_of(address), 1, now_ms);
     buf_release(&key);
 }

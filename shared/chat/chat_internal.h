@@ -30,7 +30,8 @@ int64_t chat_limit_signup(struct chat *chat, const char *address);
 /* A try at a password. `account` is the user who logs in or who tries a room's password; never a
  * limit by it alone, which would let strangers lock it out. */
 int64_t chat_limit_password(struct chat *chat, struct span account, const char *address);
-/* The password was right: that try does not count. */
+/* The password was right: that try does not count for the account. It does for the address, whose
+ * limit also bounds what hashes one address can make us compute. */
 void chat_limit_password_passed(struct chat *chat, struct span account, const char *address);
 
 #endif

@@ -93,6 +93,18 @@ static enum chat_progress update(struct chat_command *command, struct db *db,
     return progress;
 }
 
+/* An owner may not keep the hasher busy for everybody. */
+static enum chat_progress hash_password(struct chat_command *command)
+{
+    char account[TOKEN_USERNAME_SIZE + 16];
+    snprintf(account, sizeof account, "settings of %s", command->actor.username);
+    command->retry_after_ms =
+        chat_limit_password(command->chat, span_of(account), command->actor.address);
+    if (command->retry_after_ms > 0)
+        return command_finish(command, ERR_RATE_LIMITED);
+    return command_want_hash(command);
+}
+
 enum chat_progress update_channel_run(struct chat_command *command, struct db *db)
 {
     struct room_viewer viewer = step_viewer(command);
@@ -111,7 +123,7 @@ enum chat_progress update_channel_run(struct chat_command *command, struct db *d
         db_rollback(db);
         return command_invalid(command, "password", problem);
     }
-    return hash_needed ? command_want_hash(command) : update(command, db, &room);
+    return hash_needed ? hash_password(command) : update(command, db, &room);
 }
 
 /* ---- deleteChannel ---- */

@@ -430,6 +430,21 @@ static void status_and_password_go_together(void **state)
     assert_int_equal(pg_int("select count(*) from room where password_hash is null"), 1);
 }
 
+static void new_passwords_are_limited(void **state)
+{
+    struct world *world = *state;
+    act_set(world, "limits.password_tries", "2");
+    struct chat_actor alice = act_user(world, "alice");
+    const char *change = "{\"name\":\"Secret\",\"password\":\"another\"}";
+    assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &alice, PRIVATE_ROOM), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_UPDATE_CHANNEL, &alice, change), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_UPDATE_CHANNEL, &alice, change), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_UPDATE_CHANNEL, &alice, change), ERR_RATE_LIMITED);
+    assert_int_equal(
+        act_do(world, CHAT_UPDATE_CHANNEL, &alice, "{\"name\":\"Secret\",\"newName\":\"Open\"}"),
+        ERR_OK);
+}
+
 static void deleting_takes_everyone_out(void **state)
 {
     struct world *world = *state;
@@ -474,6 +489,7 @@ int main(int argc, char **argv)
         T(renaming_keeps_the_old_name),
         T(a_name_in_the_path_leaves_name_for_the_new_one),
         T(status_and_password_go_together),
+        T(new_passwords_are_limited),
         T(deleting_takes_everyone_out),
     };
     return cmocka_run_group_tests_name("channels", tests, NULL, NULL);
