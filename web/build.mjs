@@ -54,7 +54,11 @@ put("api/openapi.yaml", yaml);
 put("api/openapi.json", `${JSON.stringify(YAML.parse(yaml), null, 2)}\n`);
 
 for (const [status, [title, code]] of Object.entries(ERRORS))
-  put(`errors/${status}.html`, JSON.stringify({ type: "about:blank", title, status: +status, code }));
+  put(`errors/${status}.html`, JSON.stringify({
+    type: "about:blank", title, status: +status,
+    detail: "The web server in front refused the request.", code,
+    ...(code === "validation_failed" ? { errors: [] } : {}),
+  }));
 
 fs.rmSync(`${out}.made`, { force: true });
 fs.rmSync(`${out}.old`, { recursive: true, force: true });

@@ -10,8 +10,8 @@ front_configure()
         number=$((number + 1))
         backend="( \"host\" => \"127.0.0.1\", \"port\" => $port, \"disable-time\" => 0 )"
         backends+="$backend, "
-        sids+="    \$HTTP[\"querystring\"] =~ \"(^|&)sid=b$number-\" {"$'\n'
-        sids+="        proxy.server = ( \"\" => ( $backend ) )"$'\n'"    }"$'\n'
+        sids+="\$HTTP[\"querystring\"] =~ \"(^|&)sid=b$number-\" {"$'\n'
+        sids+="    proxy.server = ( \"/socket.io/\" => ( $backend ) )"$'\n'"}"$'\n'
     done
     if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
         sockets="\$SERVER[\"socket\"] == \"[::1]:$HTTP_PORT\" { }"

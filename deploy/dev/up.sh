@@ -205,14 +205,16 @@ up_supervisor()
     SUPERVISOR=$!
 }
 
+# The front comes last: lighttpd leaves a worker alone for a second that was not there when asked.
 up_is_ready()
 {
     local port
 
-    curl -fs -o /dev/null -m 2 "http://127.0.0.1:$HTTP_PORT/readyz" || return 1
     for port in "${BROKER_PORTS[@]}"; do
         curl -fs -o /dev/null -m 2 "http://127.0.0.1:$port/readyz" || return 1
     done
+    [ -S "$SOCKETS/fcgi.sock" ] || return 1
+    curl -fs -o /dev/null -m 2 "http://127.0.0.1:$HTTP_PORT/readyz"
 }
 
 up_failed()

@@ -108,7 +108,7 @@ describe('the front', () => {
 
   it('leaves everything under /api/v1 to the workers, as it was sent', async () => {
     for (const target of ['/api/v1/nothing', '/api/v1', '/api/v1/channels/a%2Fb', '/api/v1/channels/%00',
-      '/api/v1/channels/%ff', '/api/v1/channels/a%20b?q=%2F']) {
+      '/api/v1/channels/%e2%82', '/api/v1/channels/a%20b?q=%2F']) {
       const answer = await get(base, target);
       assert.ok(answer.status >= 400 && answer.status < 500, `${target}: ${answer.status}`);
       assert.match(answer.headers['content-type'], /^application\/problem\+json/, target);
@@ -116,6 +116,13 @@ describe('the front', () => {
       assert.equal(problem.status, answer.status);
       assert.ok(problem.requestId, `${target} was answered by a worker`);
     }
+  });
+
+  it('refuses what is not HTTP with the same kind of error', async () => {
+    const answer = await get(base, '/api/v1/channels/%ff');
+    assert.equal(answer.status, 400);
+    assert.match(answer.headers['content-type'], /^application\/problem\+json/);
+    assert.equal(JSON.parse(answer.text).code, 'validation_failed');
   });
 
   it('passes large and chunked bodies on, so that the worker refuses them', async () => {
@@ -142,6 +149,7 @@ describe('the front', () => {
     const { pids } = JSON.parse(dev('status', '--json', '--data', data));
     process.kill(pids.supervisor, 'SIGSTOP');
     process.kill(pids.fcgi, 'SIGKILL');
+    while (fs.existsSync(`/proc/${pids.fcgi}/exe`)) { /* its end takes a moment */ }
     try {
       const answer = await get(base, '/api/v1/channels');
       assert.equal(answer.status, 503);
