@@ -9,16 +9,18 @@ static void on_deadline(struct eio_timer *timer, int64_t now)
 {
     struct eio_session *session = list_entry(timer, struct eio_session, timer);
     struct eio_server *server = session->server;
+    int64_t timeout = server->options.ping_timeout_ms;
+    /* From the ping's own time: lateness must not add up. But a loop that stood still for long
+     * must not take that from the client. */
+    int64_t from = now - timer->at <= timeout / 2 ? timer->at : now;
 
-    (void)now;
     if (session->awaiting_pong) {
         eio_session_close(session, EIO_REASON_PING_TIMEOUT);
         return;
     }
     session->awaiting_pong = true;
     session->extended = false;
-    /* From the ping's own time, not from when we came to it: lateness must not add up. */
-    eio_timer_set(&server->timers, timer, timer->at + server->options.ping_timeout_ms);
+    eio_timer_set(&server->timers, timer, from + timeout);
     eio_session_queue_packet(session, SPAN_LIT("2"));
 }
 

@@ -25,6 +25,7 @@ libsio_eio_a_SOURCES = \
 check_PROGRAMS += \
 	tests/unit/eio/packet_test \
 	tests/unit/eio/query_test \
+	tests/unit/eio/session_test \
 	tests/unit/eio/ws_frame_test
 vectors_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS_DIR='"$(abs_top_srcdir)/tests/vectors"'
 vectors_sources = tests/vectors/vectors.c tests/vectors/vectors.h
@@ -42,3 +43,6 @@ tests_unit_eio_query_test_CPPFLAGS = $(vectors_CPPFLAGS)
 tests_unit_eio_query_test_LDADD = $(eio_test_libs)
 tests_unit_eio_ws_frame_test_SOURCES = tests/unit/eio/ws_frame_test.c
 tests_unit_eio_ws_frame_test_LDADD = $(eio_test_libs)
+tests_unit_eio_session_test_SOURCES = tests/unit/eio/session_test.c \
+	tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
+tests_unit_eio_session_test_LDADD = $(eio_test_libs)

@@ -4,6 +4,7 @@
 
 #include "broker/eio/eio.h"
 #include "broker/eio/stream.h"
+#include "broker/eio/strtab.h"
 #include "broker/net/listener.h"
 #include "broker/sio/packet.h"
 #include "broker/sio/sio.h"
@@ -76,8 +77,10 @@ struct sio_socket {
     void *data;
     struct sio_message *last;      /* whose offset was the last sent */
     char *pid;                     /* NULL: not recoverable */
+    struct strtab_node live;       /* by pid in the library's recovery, while connected */
     struct sio_restored *restored; /* what its CONNECT asked to recover, until it is accepted */
     uint64_t next_ack;
+    uint64_t since; /* the library's recovery: the log's number at its admission */
     uint32_t waiting_count;
     uint8_t state, reason;
     bool recovered;
@@ -100,6 +103,8 @@ struct sio_room {
 };
 
 /* ---- server.c ---- */
+/* Without a network: who binds one to server->eio (a test) drives it. */
+struct sio_server *sio_server_new_bare(struct loop *loop, const struct sio_options *options);
 struct sio_namespace *sio_server_find(const struct sio_server *server, struct span name);
 void sio_server_sweep_later(struct sio_server *server);
 extern const struct eio_app_ops sio_eio_ops;
@@ -173,7 +178,9 @@ const char *sio_restored_sid(const struct sio_restored *restored);
 const char *sio_restored_pid(const struct sio_restored *restored);
 /* Join the rooms again and send what was missed. Frees `restored`. */
 void sio_recovery_replay(struct sio_socket *socket, struct sio_restored *restored);
-/* Keep what is needed to restore it. */
-void sio_recovery_keep(struct sio_socket *socket);
+/* An admitted socket has a pid of the library's. */
+void sio_recovery_add(struct sio_socket *socket);
+/* The end of such a socket. Keep what is needed to restore it, if `recoverable`. */
+void sio_recovery_remove(struct sio_socket *socket, bool recoverable);
 
 #endif

@@ -8,7 +8,6 @@
  */
 #include "broker/sio/impl.h"
 
-#include "broker/eio/strtab.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/mem.h"
 
@@ -32,6 +31,7 @@ struct sio_restored {
     struct list link;
     struct strtab_node node; /* by pid, while it is kept */
     int64_t at;
+    uint64_t since; /* the log's number when it was admitted */
     uint64_t after; /* the number it is to be replayed from */
     size_t room_count;
     char *pid;
@@ -46,6 +46,7 @@ struct sio_recovery {
     uint64_t last; /* number */
     struct list kept;
     struct strtab by_pid;
+    struct strtab live; /* connected sockets by pid */
     char epoch[RANDOM_ID_SIZE];
 };
 
@@ -57,6 +58,7 @@ struct sio_recovery *sio_recovery_new(int64_t window_ms)
     list_init(&recovery->log);
     list_init(&recovery->kept);
     strtab_init(&recovery->by_pid);
+    strtab_init(&recovery->live);
     random_id(recovery->epoch);
     return recovery;
 }
@@ -96,6 +98,7 @@ void sio_recovery_free(struct sio_recovery *recovery)
         sio_restored_free(kept);
     }
     strtab_release(&recovery->by_pid);
+    strtab_release(&recovery->live);
     mem_free(recovery);
 }
 
@@ -154,15 +157,25 @@ static struct sio_restored *snapshot(const struct sio_socket *socket)
     list_for_each(node, &socket->memberships) count++;
     restored = mem_alloc(sizeof *restored + count * sizeof *restored->rooms);
     restored->pid = mem_strdup(socket->pid);
+    restored->since = socket->since;
     memcpy(restored->sid, socket->sid, sizeof restored->sid);
     list_for_each(node, &socket->memberships) restored->rooms[restored->room_count++] =
         list_entry(node, struct sio_membership, of_socket)->room->id;
     return restored;
 }
 
-void sio_recovery_keep(struct sio_socket *socket)
+void sio_recovery_add(struct sio_socket *socket)
 {
-    struct sio_recovery *recovery = socket->ns->recovery;
+    if (socket->state != SIO_CONNECTED)
+        return;
+    socket->live.key = socket->pid;
+    if (!socket->recovered)
+        socket->since = socket->ns->recovery->last;
+    strtab_add(&socket->ns->recovery->live, &socket->live);
+}
+
+static void keep(struct sio_recovery *recovery, struct sio_socket *socket)
+{
     struct sio_restored *kept = snapshot(socket);
 
     kept->at = eio_server_now(socket->ns->server->eio);
@@ -172,7 +185,29 @@ void sio_recovery_keep(struct sio_socket *socket)
     expire(recovery, kept->at);
 }
 
+void sio_recovery_remove(struct sio_socket *socket, bool recoverable)
+{
+    struct sio_recovery *recovery = socket->ns->recovery;
+
+    strtab_remove(&recovery->live, &socket->live);
+    socket->live.key = NULL;
+    if (recoverable)
+        keep(recovery, socket);
+}
+
 /* ---- restoring ---- */
+
+/* The client has lost a connection that we have not: the socket there makes room. */
+static void evict(struct sio_recovery *recovery, struct span pid)
+{
+    struct strtab_node *node = strtab_find(&recovery->live, pid);
+    struct sio_socket *socket = node ? list_entry(node, struct sio_socket, live) : NULL;
+
+    if (!socket)
+        return;
+    sio_socket_end(socket, SIO_FORCED);
+    eio_session_close(socket->client->session, EIO_REASON_FORCED);
+}
 
 /* The number in an offset of ours. */
 static bool parse_offset(const struct sio_recovery *recovery, struct span offset, uint64_t *number)
@@ -217,7 +252,9 @@ static struct sio_restored *take(struct sio_recovery *recovery, struct span pid,
     if (!kept)
         return NULL;
     forget(recovery, kept);
-    if (!parse_offset(recovery, offset, &number) || !has_all_after(recovery, number)) {
+    number = kept->since; /* without an offset: it had received nothing */
+    if ((offset.len > 0 && !parse_offset(recovery, offset, &number)) ||
+        !has_all_after(recovery, number)) {
         sio_restored_free(kept);
         return NULL;
     }
@@ -235,6 +272,8 @@ struct sio_restored *sio_recovery_find(struct sio_namespace *ns, struct span aut
     buf_init(&offset, 256);
     member_text(auth, "pid", &pid);
     member_text(auth, "offset", &offset);
+    if (pid.len > 0)
+        evict(ns->recovery, buf_span(&pid));
     if (pid.len > 0)
         restored = take(ns->recovery, buf_span(&pid), buf_span(&offset));
     buf_release(&pid);
@@ -285,5 +324,6 @@ void sio_recovery_replay(struct sio_socket *socket, struct sio_restored *restore
         if (missed(restored, entry))
             sio_deliver(socket, entry->message);
     }
+    socket->since = restored->since;
     sio_restored_free(restored);
 }

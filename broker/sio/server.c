@@ -97,12 +97,9 @@ static struct eio_server *make_eio(struct sio_server *server, const struct sio_o
     return eio_server_new(&eio, &sio_eio_ops, server, loop_now(server->loop));
 }
 
-struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *options)
+struct sio_server *sio_server_new_bare(struct loop *loop, const struct sio_options *options)
 {
     struct sio_server *server = mem_alloc(sizeof *server);
-    /* A polling client holds two connections, a probing one three. */
-    struct net_options net = {.trusted_proxies = options->trusted_proxies,
-                              .max_sockets = options->max_connections * 3 + 64};
 
     server->loop = loop;
     server->connect_timeout_ms = options->connect_timeout_ms;
@@ -118,6 +115,16 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *o
     buf_init(&server->scratch, BUF_MAX_DEFAULT);
     buf_init(&server->encoded, SIZE_MAX);
     server->eio = make_eio(server, options);
+    return server;
+}
+
+struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *options)
+{
+    struct sio_server *server = sio_server_new_bare(loop, options);
+    /* A polling client holds two connections, a probing one three. */
+    struct net_options net = {.trusted_proxies = options->trusted_proxies,
+                              .max_sockets = options->max_connections * 3 + 64};
+
     server->net = net_listener_new(loop, server->eio, &net);
     return server;
 }
@@ -143,7 +150,8 @@ void sio_server_free(struct sio_server *server)
     if (!server)
         return;
     eio_server_close_all(server->eio);
-    net_listener_turn(server->net);
+    if (server->net)
+        net_listener_turn(server->net);
     while (eio_server_flush(server->eio, loop_now(server->loop)))
         continue;
     on_sweep(server);
@@ -205,7 +213,7 @@ void sio_server_stats(const struct sio_server *server, struct sio_stats *out)
         .bytes_queued = eio.bytes_queued,
         .slow_closed = eio.slow_closed,
         .refused = eio.refused,
-        .writes = net_listener_writes(server->net),
+        .writes = server->net ? net_listener_writes(server->net) : 0,
     };
 }
 

@@ -100,9 +100,11 @@ void sio_accept(struct sio_socket *socket)
         socket->restored = NULL;
         accept_as(socket, sio_restored_sid(restored), sio_restored_pid(restored));
         sio_recovery_replay(socket, restored);
+        sio_recovery_add(socket);
     } else {
         random_id(pid);
         accept_as(socket, NULL, pid);
+        sio_recovery_add(socket);
     }
 }
 
@@ -138,8 +140,8 @@ void sio_socket_end(struct sio_socket *socket, enum sio_reason reason)
 
     if (socket->state == SIO_CLOSED)
         return;
-    if (socket->pid && socket->ns->recovery && sio_reason_recoverable(reason))
-        sio_recovery_keep(socket);
+    if (socket->live.key)
+        sio_recovery_remove(socket, sio_reason_recoverable(reason));
     socket->state = SIO_CLOSED;
     socket->reason = (uint8_t)reason;
     list_remove(&socket->queued);

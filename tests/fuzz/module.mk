@@ -10,6 +10,7 @@ check_PROGRAMS += \
 	tests/fuzz/eio_replay \
 	tests/fuzz/json_replay \
 	tests/fuzz/query_replay \
+	tests/fuzz/session_replay \
 	tests/fuzz/sio_replay
 tests_fuzz_eio_replay_SOURCES = tests/fuzz/eio_fuzz.c $(fuzz_sources)
 tests_fuzz_eio_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/eio"'
@@ -20,6 +21,12 @@ tests_fuzz_json_replay_LDADD = $(fuzz_libs)
 tests_fuzz_query_replay_SOURCES = tests/fuzz/query_fuzz.c $(fuzz_sources)
 tests_fuzz_query_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/query"'
 tests_fuzz_query_replay_LDADD = $(fuzz_libs)
+fuzz_session = tests/fuzz/session_fuzz.c tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
+fuzz_session_libs = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a $(LWS_LIBS) $(EV_LIBS) \
+	$(UNISTRING_LIBS)
+tests_fuzz_session_replay_SOURCES = $(fuzz_session) $(fuzz_sources)
+tests_fuzz_session_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/session"'
+tests_fuzz_session_replay_LDADD = $(fuzz_session_libs)
 tests_fuzz_sio_replay_SOURCES = tests/fuzz/sio_fuzz.c $(fuzz_sources)
 tests_fuzz_sio_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/sio"'
 tests_fuzz_sio_replay_LDADD = $(fuzz_libs)
@@ -29,6 +36,7 @@ noinst_PROGRAMS += \
 	tests/fuzz/eio_fuzz \
 	tests/fuzz/json_fuzz \
 	tests/fuzz/query_fuzz \
+	tests/fuzz/session_fuzz \
 	tests/fuzz/sio_fuzz
 tests_fuzz_eio_fuzz_SOURCES = tests/fuzz/eio_fuzz.c tests/fuzz/fuzz.h
 tests_fuzz_eio_fuzz_LDADD = $(fuzz_libs)
@@ -40,6 +48,9 @@ tests_fuzz_json_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_query_fuzz_SOURCES = tests/fuzz/query_fuzz.c tests/fuzz/fuzz.h
 tests_fuzz_query_fuzz_LDADD = $(fuzz_libs)
 tests_fuzz_query_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_session_fuzz_SOURCES = $(fuzz_session) tests/fuzz/fuzz.h
+tests_fuzz_session_fuzz_LDADD = $(fuzz_session_libs)
+tests_fuzz_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_sio_fuzz_SOURCES = tests/fuzz/sio_fuzz.c tests/fuzz/fuzz.h
 tests_fuzz_sio_fuzz_LDADD = $(fuzz_libs)
 tests_fuzz_sio_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
