@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Description } from './openapi.mjs';
 import { rest } from './rest.mjs';
 import { until } from './wait.mjs';
 
@@ -143,8 +144,12 @@ class Instance {
     return result.stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
   }
 
-  rest(method, target, options) {
-    return rest(this.http, method, target, options);
+  /** A request whose answer must be as the API description says. */
+  async rest(method, target, options) {
+    const answer = await rest(this.http, method, target, options);
+    this.description ??= Description.of(this.http);
+    (await this.description).check(options?.base ?? '/api/v1', method, target, answer);
+    return answer;
   }
 
   /** Every process this instance started that must not be replaced by a test that does not kill. */
