@@ -23,15 +23,31 @@ static int sextet(unsigned char c)
     return -1;
 }
 
-/* Take the padding off the end: the characters that stand for data, or -1 if it is wrong. */
+/* Clients that encode as MIME does (the Java one) break lines and end with a line feed. */
+static bool is_line_break(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* The number of characters that stand for data; -1 if the padding is wrong. Whether they are of the
+ * alphabet is seen when they are decoded. */
 static long data_length(struct span text)
 {
-    size_t len = text.len;
-    while (len > 0 && text.len - len < 2 && text.ptr[len - 1] == '=')
-        len--;
-    if (len < text.len && text.len % 4 != 0)
+    long data = 0;
+    long padding = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_line_break(text.ptr[i]))
+            continue;
+        if (text.ptr[i] == '=')
+            padding++;
+        else if (padding > 0)
+            return -1;
+        else
+            data++;
+    }
+    if (padding > 2 || (padding > 0 && (data + padding) % 4 != 0))
         return -1;
-    return len % 4 == 1 ? -1 : (long)len;
+    return data % 4 == 1 ? -1 : data;
 }
 
 enum err eio_base64_decode(struct span text, struct buf *out)
@@ -45,14 +61,18 @@ enum err eio_base64_decode(struct span text, struct buf *out)
         return ERR_FULL;
     uint32_t bits = 0;
     size_t written = 0;
-    for (long i = 0; i < len; i++) {
-        int value = sextet((unsigned char)text.ptr[i]);
+    const char *from = text.ptr;
+    for (long i = 0; i < len; from++) {
+        if (is_line_break(*from))
+            continue;
+        int value = sextet((unsigned char)*from);
         if (value < 0)
             return ERR_SYNTAX;
         bits = bits << 6 | (uint32_t)value;
         /* After 2, 3 and 4 characters of a group there are 4, 2 and 0 bits over. */
         if (i % 4 != 0)
             at[written++] = (char)(bits >> (6 - 2 * (i % 4)));
+        i++;
     }
     out->len += written;
     out->data[out->len] = '\0';

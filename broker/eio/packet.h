@@ -58,8 +58,9 @@ static inline bool eio_payload_more(const struct eio_payload *payload)
 enum err eio_payload_next(struct eio_payload *payload, struct buf *binary,
                           struct eio_packet *out) MUST_CHECK;
 
-/* Standard or url-safe alphabet, padding optional but right if there is any. Appends to `out`.
- * ERR_SYNTAX on anything else (then `out` may hold a part); ERR_FULL past the maximum of `out`. */
+/* Standard or url-safe alphabet, line breaks ignored, padding optional but right if there is any.
+ * Appends to `out`. ERR_SYNTAX on anything else (then `out` may hold a part); ERR_FULL past the
+ * maximum of `out`. */
 enum err eio_base64_decode(struct span text, struct buf *out) MUST_CHECK;
 
 /* ---- encoding ---- */
