@@ -18,7 +18,8 @@ static const struct db_stmt read_all = {
            "  from app_user u where u.id = $1 and " SQL_ALIVE(
                "$2",
                "$1") "),"
-                     " mine as (select r.id, r.name, r.last_seq, m.joined_seq, me.blocked,"
+                     " mine as materialized (select r.id, r.name, r.last_seq, m.joined_seq, "
+                     "me.blocked,"
                      "  (me.since ->> r.id::text)::bigint as since"
                      "  from me join membership m on m.user_id = me.id and m.is_member"
                      "  cross join lateral (select * from room o where o.id = m.room_id"
