@@ -109,6 +109,7 @@ log_timezone = 'UTC'
 timezone = 'UTC'
 password_encryption = 'scram-sha-256'
 jit = off
+recovery_init_sync_method = syncfs
 END
     [ "$EUID" -ne 0 ] || chown postgres:postgres "$PGDATA/parley.conf"
     local user=()
