@@ -653,3 +653,68 @@ describe('changes that others see live', () => {
     for (const each of later.history[next]) assert.equal(each.room, next);
   });
 });
+
+describe('rows that later commands will write, set by hand', () => {
+  const idOf = (user) => `(select id from app_user where username = '${user.username}')`;
+  const member = (user, name) => `user_id = ${idOf(user)} and room_id = (select id from room where name = '${name}')`;
+
+  test('a muted member reads, but sending is muted until then', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const name = unique('mute');
+    await ann.create(name);
+    await bob.join(name);
+    await instance.sql(`update membership set muted_until = now() + interval '1 hour' where ${member(bob, name)}`);
+    const client = await bob.connect(t);
+    const answer = await client.command('sendMessage', { room: name, text: 'x' });
+    check.refused(answer, 'muted');
+    assert.ok(Date.parse(answer.until) > Date.now(), JSON.stringify(answer));
+    const posted = await bob.rest('POST', `${at(name)}/messages`, { body: { text: 'x' } });
+    check.problem(posted, 403, 'muted');
+    assert.ok(Date.parse(posted.body.until) > Date.now(), posted.text);
+    await ann.say(name, 'hear me');
+    await client.waitFor('newMessage', (body) => body.text === 'hear me');
+    await instance.sql(`update membership set muted_until = now() - interval '1 second' where ${member(bob, name)}`);
+    await client.must('sendMessage', { room: name, text: 'x' });
+  });
+
+  test('a banned user cannot join until then', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const name = unique('ban');
+    await ann.create(name);
+    await bob.join(name);
+    await bob.leave(name);
+    await instance.sql(`update membership set banned_until = now() + interval '1 hour' where ${member(bob, name)}`);
+    const client = await bob.connect(t);
+    const answer = await client.command('joinChannel', { name });
+    check.refused(answer, 'banned');
+    assert.ok(Date.parse(answer.until) > Date.now(), JSON.stringify(answer));
+    check.problem(await bob.rest('PUT', `${at(name)}/members/me`, { body: {} }), 403, 'banned');
+    await instance.sql(`update membership set banned_until = now() - interval '1 second' where ${member(bob, name)}`);
+    await client.must('joinChannel', { name });
+  });
+
+  test('messages of a user one has blocked do not come, live or in history; a direct room is blocked', async (t) => {
+    const [ann, bob, eve] = await signups(instance, 3);
+    const name = unique('block');
+    await ann.create(name);
+    await bob.join(name);
+    await eve.join(name);
+    const { name: direct } = await ann.create(bob.username, 'DIRECT');
+    await bob.say(name, 'from bob before');
+    await instance.sql(`insert into user_block (blocker_id, blocked_id) values (${idOf(ann)}, ${idOf(bob)})`);
+    const [a, e] = [await ann.connect(t), await eve.connect(t)];
+    assert.ok(!a.history[name].some((each) => each.sender === bob.username));
+    assert.ok(e.history[name].some((each) => each.sender === bob.username));
+    await bob.say(name, 'from bob live');
+    await eve.say(name, 'from eve');
+    await a.waitFor('newMessage', (body) => body.text === 'from eve');
+    await e.waitFor('newMessage', (body) => body.text === 'from bob live');
+    assert.ok(!a.received('newMessage').some((body) => body.sender === bob.username));
+    assert.ok(!(await ann.messages(name)).messages.some((each) => each.sender === bob.username));
+    assert.ok(!(await ann.must('GET', '/history'))[name].some((each) => each.sender === bob.username));
+    for (const who of [ann, bob]) {
+      check.problem(await who.rest('POST', `${at(direct)}/messages`, { body: { text: 'x' } }), 403, 'blocked');
+    }
+    check.refused(await a.command('sendMessage', { room: direct, text: 'x' }), 'blocked');
+  });
+});

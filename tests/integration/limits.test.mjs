@@ -3,22 +3,22 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import * as check from './lib/check.mjs';
 import { started } from './lib/instance.mjs';
-import { connect, open } from './lib/socket.mjs';
+import { RawClient, connect, open } from './lib/socket.mjs';
 import { PASSWORD, signup, signups, unique } from './lib/users.mjs';
-import { until } from './lib/wait.mjs';
+import { until, within } from './lib/wait.mjs';
 
 const instance = await started({ after }, {
   set: {
     'limits.sends_per_s': 5, 'limits.send_burst': 20, 'limits.password_tries': 5,
     'limits.password_tries_per_address': 50, 'limits.private_creations_per_hour': 10,
-    'limits.connections_per_user': 20, 'limits.history_messages': 7, 'auth.access_ttl_s': 1,
+    'limits.connections_per_user': 20, 'limits.history_messages': 7, 'auth.access_ttl_s': 3,
     'socketio.token_in_query': 'true', 'limits.message_chars': 200,
-    'limits.signups_per_hour': 40,
+    'limits.signups_per_hour': 40, 'limits.rooms_per_user': 14, 'socketio.connect_timeout_ms': 1000,
   },
 });
 const at = (name) => `/channels/${encodeURIComponent(name)}`;
 
-/* Access tokens live for one second here: sign in again just before each use. */
+/* Access tokens live for three seconds here: refresh just before each use. */
 async function fresh(user) {
   const answer = await instance.rest('POST', '/auth/refresh', { body: { refreshToken: user.refreshToken } });
   assert.equal(answer.status, 200, answer.text);
@@ -100,6 +100,24 @@ test('the eleventh private channel of an hour is refused', async (t) => {
   for (let i = 0; i < 10; i++) await client.must('createChannel', { name: unique('p'), status: 'PRIVATE', password: 'x' });
   check.refused(await client.command('createChannel', { name: unique('p'), status: 'PRIVATE', password: 'x' }), 'rate_limited');
   await client.must('createChannel', { name: unique('p'), status: 'PUBLIC' });
+});
+
+test('a user is in so many rooms and no more', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const client = await (await fresh(ann)).connect(t);
+  const names = Array.from({ length: 14 }, () => unique('r'));
+  for (const name of names) await client.must('createChannel', { name, status: 'PUBLIC' });
+  check.refused(await client.command('createChannel', { name: unique('r'), status: 'PUBLIC' }), 'forbidden');
+  const name = unique('bobs');
+  await (await fresh(bob)).create(name);
+  check.refused(await client.command('joinChannel', { name }), 'forbidden');
+  await client.must('leaveChannel', { name: names[0] });
+  await client.must('joinChannel', { name });
+});
+
+test('a connection that joins no namespace is closed in time', async (t) => {
+  const raw = await RawClient.open(t, instance.http);
+  await within('the end of the connection', raw.closed, 5000);
 });
 
 test('the operator can cap history and lift the length of a text', async (t) => {

@@ -92,6 +92,8 @@ test('PostgreSQL stands still for five seconds: heartbeats go on, commands answe
   const { postgres } = (await instance.refresh()).pids;
   const stopped = [];
   const begun = performance.now();
+  const page = async (where) => (await fetch(instance.status.brokers[0] + where)).status;
+  assert.equal(await page('/readyz'), 200);
   let asked;
   try {
     for (const pid of await postgresPids(postgres)) {
@@ -107,6 +109,8 @@ test('PostgreSQL stands still for five seconds: heartbeats go on, commands answe
     const wanted = Math.floor(5000 / PING_MS) - 3;
     await until('heartbeats on every connection while PostgreSQL stands still',
       () => performance.now() - begun >= 5000 && pings.every((each) => each >= wanted), { timeout: 8000 });
+    assert.equal(await page('/readyz'), 503);
+    assert.equal(await page('/healthz'), 200);
   } finally {
     for (const pid of stopped.reverse()) process.kill(pid, 'SIGCONT');
   }
@@ -119,6 +123,7 @@ test('PostgreSQL stands still for five seconds: heartbeats go on, commands answe
   for (const client of clients) assert.deepEqual(client.received('(disconnect)'), []);
   await until('sending to work again', async () => (await a.ask('sendMessage', { room, text: 'awake', nonce: 'awake' })).code === undefined,
     { timeout: 20_000 });
+  await until('readiness', async () => await page('/readyz') === 200);
   for (const client of clients) await client.waitFor('newMessage', (body) => body.text === 'awake', { timeout: 10_000 });
   /* Unknown outcomes are resolved by resending with the same nonce: one row each. */
   for (let i = 0; i < 5; i++) await a.must('sendMessage', { room, text: `paused ${i}`, nonce: `p${i}` });

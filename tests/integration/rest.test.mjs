@@ -867,6 +867,21 @@ describe('HTTP', () => {
     for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) assert.ok(methods.includes(method), methods.join());
   });
 
+  test('CORS: origins of the list may call, others get no leave', async () => {
+    const from = (origin, method = 'GET') => instance.rest(method, '/channels', {
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+    });
+    const preflight = await from('http://localhost:5173', 'OPTIONS');
+    assert.equal(preflight.status, 204, preflight.text);
+    assert.equal(preflight.headers.get('access-control-allow-origin'), 'http://localhost:5173');
+    assert.match(preflight.headers.get('access-control-allow-methods'), /POST/);
+    assert.match(preflight.headers.get('access-control-allow-headers'), /authorization/i);
+    assert.equal((await from('http://localhost:5173')).headers.get('access-control-allow-origin'), 'http://localhost:5173');
+    for (const origin of ['http://evil.example', 'http://localhost.evil.example', 'https://localhost:5173', 'null']) {
+      assert.equal((await from(origin)).headers.get('access-control-allow-origin'), null, origin);
+    }
+  });
+
   test('a body that is not JSON by its type is unsupported_media_type', async () => {
     const ann = await signup(instance);
     const body = JSON.stringify({ name: unique('t'), status: 'PUBLIC' });

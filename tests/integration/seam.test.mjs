@@ -70,7 +70,7 @@ test('clients that come and go see the log whole', async (t) => {
   for (const user of senders.slice(0, 2)) traffic.byRest(user, rooms, { width: 2 });
   const sessions = [];
   const roaming = watchers.map((user, i) => roam(t, user, rooms, traffic, sessions,
-    { transports: [i === 0 ? 'polling' : 'websocket'], nsp: i % 2 ? '/chat' : '/' }));
+    { transports: [['polling'], ['polling', 'websocket'], ['websocket']][i % 3], nsp: i % 2 ? '/chat' : '/' }));
   await until('3,000 messages', () => traffic.sent >= 3000 || traffic.failures.length, { timeout: 90_000 });
   await traffic.stop();
   await Promise.all(roaming);
@@ -234,4 +234,49 @@ test('the broker killed: clients come back by themselves, and since leaves no ga
     const messages = logs[room].filter((row) => row.message).map((row) => row.seq);
     assert.deepEqual(seen.filter((seq) => logs[room][seq - 1].message), messages, room);
   }
+});
+
+test('PostgreSQL killed: what was acknowledged is there, what was not is resent, once', async (t) => {
+  const { owner, rooms, topics, senders } = await scene(t, { rooms: 2, senders: 3, watchers: 0 });
+  const client = await owner.connect(t);
+  const acknowledged = new Map(rooms.map((room) => [room, []]));
+  const traffic = new Traffic();
+  for (const [i, user] of senders.entries()) {
+    const socket = await user.connect(t, { auth: { history: 0 } });
+    for (let lane = 0; lane < 3; lane++) {
+      traffic.run(async (n) => {
+        const room = rooms[(n + lane) % rooms.length];
+        const text = `${i} ${lane} ${n}`;
+        let answer;
+        do {
+          answer = await socket.ask('sendMessage', { room, text, nonce: text.replaceAll(' ', '-') });
+          if (answer.code !== undefined && answer.code !== 'unavailable') throw new Error(JSON.stringify(answer));
+        } while (answer.code !== undefined);
+        acknowledged.get(room).push([answer.seq, text]);
+        traffic.sent++;
+      });
+    }
+  }
+  const beyond = (count) => until(`${count} messages`, () => traffic.sent >= count || traffic.failures.length, { timeout: 60_000 });
+  await beyond(300);
+  for (let i = 0; i < 2; i++) {
+    const { postgres } = (await instance.refresh()).pids;
+    process.kill(postgres, 'SIGKILL');
+    await until('another postmaster', async () => {
+      const now = (await instance.refresh()).pids.postgres;
+      return now && now !== postgres;
+    }, { timeout: 20_000, every: 100 });
+    await beyond(traffic.sent + 200);
+  }
+  await traffic.stop();
+  const logs = await readLogs(topics);
+  for (const room of rooms) {
+    const messages = new Map((await owner.allMessages(room)).map((each) => [each.seq, each.text]));
+    for (const [seq, text] of acknowledged.get(room)) assert.equal(messages.get(seq), text, `seq ${seq} of ${room}`);
+    const texts = [...messages.values()];
+    assert.equal(new Set(texts).size, texts.length, 'a message was written twice');
+    await until('the last row', () => liveRows(client, room).at(-1) === logs[room].at(-1).seq, { timeout: 15_000 });
+    seamHolds(client, room, logs[room]);
+  }
+  assert.deepEqual(client.received('(disconnect)'), []);
 });
