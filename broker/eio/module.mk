@@ -26,7 +26,10 @@ check_PROGRAMS += \
 	tests/unit/eio/packet_test \
 	tests/unit/eio/query_test \
 	tests/unit/eio/session_test \
-	tests/unit/eio/ws_frame_test
+	tests/unit/eio/structures_test \
+	tests/unit/eio/transport_test \
+	tests/unit/eio/ws_frame_test \
+	tests/unit/eio/ws_reader_test
 vectors_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS_DIR='"$(abs_top_srcdir)/tests/vectors"'
 vectors_sources = tests/vectors/vectors.c tests/vectors/vectors.h
 EXTRA_DIST += \
@@ -43,6 +46,13 @@ tests_unit_eio_query_test_CPPFLAGS = $(vectors_CPPFLAGS)
 tests_unit_eio_query_test_LDADD = $(eio_test_libs)
 tests_unit_eio_ws_frame_test_SOURCES = tests/unit/eio/ws_frame_test.c
 tests_unit_eio_ws_frame_test_LDADD = $(eio_test_libs)
-tests_unit_eio_session_test_SOURCES = tests/unit/eio/session_test.c \
+eio_world = tests/unit/eio/world.c tests/unit/eio/world.h \
 	tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
+tests_unit_eio_session_test_SOURCES = tests/unit/eio/session_test.c $(eio_world)
 tests_unit_eio_session_test_LDADD = $(eio_test_libs)
+tests_unit_eio_structures_test_SOURCES = tests/unit/eio/structures_test.c
+tests_unit_eio_structures_test_LDADD = $(eio_test_libs)
+tests_unit_eio_transport_test_SOURCES = tests/unit/eio/transport_test.c $(eio_world)
+tests_unit_eio_transport_test_LDADD = $(eio_test_libs)
+tests_unit_eio_ws_reader_test_SOURCES = tests/unit/eio/ws_reader_test.c
+tests_unit_eio_ws_reader_test_LDADD = $(eio_test_libs)

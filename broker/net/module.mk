@@ -12,6 +12,8 @@ libsio_net_a_SOURCES = \
 	broker/net/writer.c \
 	broker/net/ws.c
 
-check_PROGRAMS += tests/unit/net/loop_test
+check_PROGRAMS += tests/unit/net/http_parse_test tests/unit/net/loop_test
+tests_unit_net_http_parse_test_SOURCES = tests/unit/net/http_parse_test.c
+tests_unit_net_http_parse_test_LDADD = libsio-net.a libsio-eio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 tests_unit_net_loop_test_SOURCES = tests/unit/net/loop_test.c
 tests_unit_net_loop_test_LDADD = libsio-net.a libparley-base.a $(EV_LIBS) $(CMOCKA_LIBS)

@@ -11,7 +11,8 @@ check_PROGRAMS += \
 	tests/fuzz/json_replay \
 	tests/fuzz/query_replay \
 	tests/fuzz/session_replay \
-	tests/fuzz/sio_replay
+	tests/fuzz/sio_replay \
+	tests/fuzz/wire_replay
 tests_fuzz_eio_replay_SOURCES = tests/fuzz/eio_fuzz.c $(fuzz_sources)
 tests_fuzz_eio_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/eio"'
 tests_fuzz_eio_replay_LDADD = $(fuzz_libs)
@@ -30,6 +31,9 @@ tests_fuzz_session_replay_LDADD = $(fuzz_session_libs)
 tests_fuzz_sio_replay_SOURCES = tests/fuzz/sio_fuzz.c $(fuzz_sources)
 tests_fuzz_sio_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/sio"'
 tests_fuzz_sio_replay_LDADD = $(fuzz_libs)
+tests_fuzz_wire_replay_SOURCES = tests/fuzz/wire_fuzz.c $(fuzz_sources)
+tests_fuzz_wire_replay_CPPFLAGS = $(AM_CPPFLAGS) -DCORPUS_DIR='"$(fuzz_corpus)/wire"'
+tests_fuzz_wire_replay_LDADD = $(fuzz_session_libs)
 
 if FUZZ
 noinst_PROGRAMS += \
@@ -37,7 +41,8 @@ noinst_PROGRAMS += \
 	tests/fuzz/json_fuzz \
 	tests/fuzz/query_fuzz \
 	tests/fuzz/session_fuzz \
-	tests/fuzz/sio_fuzz
+	tests/fuzz/sio_fuzz \
+	tests/fuzz/wire_fuzz
 tests_fuzz_eio_fuzz_SOURCES = tests/fuzz/eio_fuzz.c tests/fuzz/fuzz.h
 tests_fuzz_eio_fuzz_LDADD = $(fuzz_libs)
 tests_fuzz_eio_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -54,4 +59,7 @@ tests_fuzz_session_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_sio_fuzz_SOURCES = tests/fuzz/sio_fuzz.c tests/fuzz/fuzz.h
 tests_fuzz_sio_fuzz_LDADD = $(fuzz_libs)
 tests_fuzz_sio_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_wire_fuzz_SOURCES = tests/fuzz/wire_fuzz.c tests/fuzz/fuzz.h
+tests_fuzz_wire_fuzz_LDADD = $(fuzz_session_libs)
+tests_fuzz_wire_fuzz_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 endif
