@@ -20,3 +20,8 @@ EXTRA_DIST += tests/vectors/sio/packet.txt
 tests_unit_sio_packet_test_SOURCES = tests/unit/sio/packet_test.c $(vectors_sources)
 tests_unit_sio_packet_test_CPPFLAGS = $(vectors_CPPFLAGS)
 tests_unit_sio_packet_test_LDADD = libsio-sio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/sio/socket_test
+tests_unit_sio_socket_test_SOURCES = tests/unit/sio/socket_test.c \
+	tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
+tests_unit_sio_socket_test_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
+	$(LWS_LIBS) $(EV_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
