@@ -2,8 +2,11 @@
  * What the Socket.IO protocol's test suite wants: `auth` right after CONNECT, `message` echoed as
  * `message-back`, `message-with-ack` acknowledged with its own arguments.
  */
-#include "shared/base/buf.h"
+#include "shared/base/json_scan.h"
+#include "shared/base/mem.h"
 #include "tests/conformance/profile.h"
+
+#define STREAM_WINDOW 65536
 
 /* The arguments after the name: `1,"2",{}`; empty if there are none. */
 static struct span rest_of(const struct sio_event *event)
@@ -107,6 +110,67 @@ static void on_close(struct sio_socket *socket, const struct sio_event *event)
     sio_close(socket);
 }
 
+/* ---- ["stream",N]: one event with an array of N numbers, produced as it is written ---- */
+
+struct stream {
+    struct sio_stream *stream;
+    long long next, count;
+};
+
+static void on_want(void *arg)
+{
+    struct stream *stream = arg;
+    struct buf piece;
+
+    buf_init(&piece, BUF_MAX_DEFAULT);
+    for (; stream->next < stream->count && piece.len < STREAM_WINDOW / 2; stream->next++)
+        buf_addf(&piece, "%s%lld", stream->next > 0 ? "," : "", stream->next);
+    sio_stream_write(stream->stream, buf_span(&piece));
+    buf_release(&piece);
+    if (stream->next < stream->count)
+        return;
+    sio_stream_write(stream->stream, SPAN_LIT("]]"));
+    sio_stream_end(stream->stream);
+    mem_free(stream);
+}
+
+static void on_gone(void *arg)
+{
+    struct stream *stream = arg;
+
+    mem_free(stream);
+}
+
+static void on_stream(struct sio_socket *socket, const struct sio_event *event)
+{
+    struct stream *stream = mem_alloc(sizeof *stream);
+
+    if (!json_to_int(event->first, &stream->count))
+        stream->count = 0;
+    stream->stream = sio_stream_begin(socket, STREAM_WINDOW, on_want, on_gone, stream);
+    sio_stream_write(stream->stream, SPAN_LIT("[\"streamed\",["));
+    sio_emit(socket, SPAN_LIT("[\"behind\"]"));
+}
+
+/* ["flood",N]: N events of a kilobyte at once. */
+static void on_flood(struct sio_socket *socket, const struct sio_event *event)
+{
+    static const char json[] = "[\"flooded\",\"%01000d\"]";
+    struct sio_message *message;
+    struct buf text;
+    long long count;
+
+    if (!json_to_int(event->first, &count))
+        return;
+    buf_init(&text, BUF_MAX_DEFAULT);
+    buf_addf(&text, json, 7);
+    message = sio_message_new(buf_span(&text));
+    for (long long i = 0; i < count; i++)
+        sio_emit_message(socket, message);
+    sio_message_unref(message);
+    buf_release(&text);
+}
+
 static void no_connect(struct sio_socket *socket, struct span auth)
 {
     (void)auth;
@@ -116,7 +180,8 @@ static void no_connect(struct sio_socket *socket, struct span auth)
 static const struct sio_event_handler events[] = {
     {"message", on_message}, {"message-with-ack", on_message_with_ack},
     {"ask", on_ask},         {"leave", on_leave},
-    {"close", on_close},     {NULL, NULL},
+    {"close", on_close},     {"stream", on_stream},
+    {"flood", on_flood},     {NULL, NULL},
 };
 
 static const struct sio_namespace_ops root_ops = {.connect = on_connect, .events = events};
