@@ -49,14 +49,26 @@ enum chat_verb {
 #define X(name, event, flags) name,
     CHAT_VERB_TABLE(X)
 #undef X
-    CHAT_VERB_COUNT
+        CHAT_VERB_COUNT
 };
 
 enum chat_field { /* fields of the DTOs */
-    CHAT_FIELD_ROOM, CHAT_FIELD_NAME, CHAT_FIELD_TEXT, CHAT_FIELD_NONCE, CHAT_FIELD_STATUS,
-    CHAT_FIELD_PASSWORD, CHAT_FIELD_NEW_NAME, CHAT_FIELD_SEQ, CHAT_FIELD_BEFORE, CHAT_FIELD_AFTER,
-    CHAT_FIELD_AROUND, CHAT_FIELD_LIMIT, CHAT_FIELD_USERNAME, CHAT_FIELD_SECONDS, CHAT_FIELD_REASON,
-    CHAT_FIELD_COUNT
+                  CHAT_FIELD_ROOM,
+                  CHAT_FIELD_NAME,
+                  CHAT_FIELD_TEXT,
+                  CHAT_FIELD_NONCE,
+                  CHAT_FIELD_STATUS,
+                  CHAT_FIELD_PASSWORD,
+                  CHAT_FIELD_NEW_NAME,
+                  CHAT_FIELD_SEQ,
+                  CHAT_FIELD_BEFORE,
+                  CHAT_FIELD_AFTER,
+                  CHAT_FIELD_AROUND,
+                  CHAT_FIELD_LIMIT,
+                  CHAT_FIELD_USERNAME,
+                  CHAT_FIELD_SECONDS,
+                  CHAT_FIELD_REASON,
+                  CHAT_FIELD_COUNT
 };
 
 /* One row of the command table: decoding, limits and answering follow from it. */
@@ -77,9 +89,9 @@ struct chat_command;
 
 /* How far a command has come. */
 enum chat_progress {
-    CHAT_DONE,  /* the result is there, ERR_OK or not */
-    CHAT_HASH,  /* a password must be hashed first: chat_command_hash, then run again */
-    CHAT_BUSY   /* the room is locked by somebody slow: run again (same position in its queue) */
+    CHAT_DONE, /* the result is there, ERR_OK or not */
+    CHAT_HASH, /* a password must be hashed first: chat_command_hash, then run again */
+    CHAT_BUSY  /* the room is locked by somebody slow: run again (same position in its queue) */
 };
 
 /* Owned by the caller. `actor` is copied. */

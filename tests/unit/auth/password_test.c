@@ -7,11 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include <string.h>
-
-#include "shared/base/clock.h"
 
 static const struct password_cost cheap = {1, 8192};
 
@@ -85,13 +84,22 @@ static void what_is_no_hash_matches_nothing(void **state)
     assert_false(password_verify(&cheap, SPAN_LIT(""), NULL));
 }
 
+/* Of this thread's processor time: what else runs on the machine does not count. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static int64_t verify_us(const struct password_cost *cost, const char *hash)
 {
     int64_t best = INT64_MAX;
     for (int i = 0; i < 5; i++) {
-        int64_t start = clock_mono_us();
+        int64_t start = cpu_us();
         assert_false(password_verify(cost, SPAN_LIT("wrong"), hash));
-        int64_t took = clock_mono_us() - start;
+        int64_t took = cpu_us() - start;
         best = took < best ? took : best;
     }
     return best;
