@@ -10,7 +10,8 @@ set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 profile=${1:-fast}
 [ $# -eq 0 ] || shift
-files="$here/eio.test.mjs $here/sio.test.mjs $here/rfc6455.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/interop.test.mjs"
+files="$here/eio.test.mjs $here/sio.test.mjs $here/http.test.mjs $here/rfc6455.test.mjs
+    $here/recovery.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/interop.test.mjs"
 case $profile in
 fast) export INTEROP_VERSIONS="${INTEROP_VERSIONS:-3.1,4.8}" ;;
 full) files="$files $here/foreign.test.mjs" ;;

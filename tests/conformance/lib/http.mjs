@@ -35,7 +35,7 @@ function takeResponse(buffer, closed, head) {
     return null;
   const { status, headers } = parseHead(buffer.toString("latin1", 0, split));
   const rest = buffer.subarray(split + 4);
-  if (head || status === 204 || status === 101)
+  if (head || status === 204 || status < 200)
     return { status, headers, body: "", used: split + 4 };
   if (headers["transfer-encoding"] === "chunked") {
     const chunked = dechunk(rest);
