@@ -1,16 +1,7 @@
 /* Percent-decoding and -encoding. It knows no structure of a URI: that is request.c. */
 #include "fcgi/uri.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "shared/base/hex.h"
 
 bool uri_decode(struct span in, bool plus_is_space, char *out, size_t *len)
 {
@@ -19,9 +10,9 @@ bool uri_decode(struct span in, bool plus_is_space, char *out, size_t *len)
     for (size_t i = 0; i < in.len; i++) {
         char c = in.ptr[i];
         if (c == '%') {
-            if (in.len - i < 3 || hex(in.ptr[i + 1]) < 0 || hex(in.ptr[i + 2]) < 0)
+            if (in.len - i < 3 || hex_digit(in.ptr[i + 1]) < 0 || hex_digit(in.ptr[i + 2]) < 0)
                 return false;
-            c = (char)(hex(in.ptr[i + 1]) << 4 | hex(in.ptr[i + 2]));
+            c = (char)(hex_digit(in.ptr[i + 1]) << 4 | hex_digit(in.ptr[i + 2]));
             i += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';

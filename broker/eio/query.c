@@ -4,20 +4,10 @@
  */
 #include "broker/eio/query.h"
 
+#include "shared/base/hex.h"
 #include "shared/base/utf8.h"
 
 #define REPLACEMENT SPAN_LIT("\xEF\xBF\xBD") /* U+FFFD */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* The byte that %XX at `i` stands for, or -1 if it is no escape. */
 static int escaped_byte(struct span text, size_t i)

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "broker/eio/fields.h"
+#include "shared/base/hex.h"
 
 static bool is_token_char(unsigned char c)
 {
@@ -248,21 +249,10 @@ enum {
 #define CHUNK_DIGITS_MAX 12
 #define CHUNK_LINE_MAX 4096
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* A byte of the size line. */
 static bool size_byte(struct http_chunks *chunks, char c)
 {
-    int value = hex_value(c);
+    int value = hex_digit(c);
 
     if (value >= 0) {
         chunks->left = chunks->left * 16 + (uint64_t)value;

@@ -8,6 +8,7 @@ libparley_base_a_SOURCES = \
 	shared/base/clock.c shared/base/clock.h \
 	shared/base/random.c shared/base/random.h \
 	shared/base/hash.c shared/base/hash.h \
+	shared/base/hex.h \
 	shared/base/idmap.c shared/base/idmap.h \
 	shared/base/bucket.c shared/base/bucket.h \
 	shared/base/utf8.c shared/base/utf8.h \
