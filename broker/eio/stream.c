@@ -14,6 +14,7 @@ struct eio_stream {
     void *arg;
     bool begun; /* the first frame has been made */
     bool ended;
+    bool asked;  /* want() was called and nothing written since */
     bool queued; /* its frame is in the session's queue */
 };
 
@@ -28,7 +29,8 @@ static void stream_free(struct eio_stream *stream)
 /* Due for want(): it is called from the end of the turn, never from inside a write. */
 static void mark_wanting(struct eio_stream *stream)
 {
-    if (stream->ended || !stream->queued || stream->held.bytes >= stream->window / 2)
+    if (stream->ended || !stream->queued || stream->asked ||
+        stream->held.bytes >= stream->window / 2)
         return;
     list_remove(&stream->wanting);
     list_append(&stream->session->server->wanting, &stream->wanting);
@@ -77,6 +79,7 @@ void eio_stream_write(struct eio_stream *stream, struct span piece)
     if (!stream->queued || piece.len == 0)
         return;
     list_remove(&stream->wanting);
+    stream->asked = false;
     add_frame(stream, piece, false);
 }
 
@@ -127,6 +130,7 @@ void eio_streams_ask(struct list *wanting)
     while ((node = list_take_first(&due))) {
         struct eio_stream *stream = list_entry(node, struct eio_stream, wanting);
 
+        stream->asked = true;
         stream->want(stream->arg);
     }
 }

@@ -15,7 +15,8 @@ struct eio_stream;
 typedef void (*eio_stream_fn)(void *arg);
 
 /* Queue a stream on the session; its message is `4` and then what is written. `want(arg)` is called
- * from the end of a turn whenever less than half of `window` bytes is held; `gone(arg)`, once,
+ * from the end of a turn when less than half of `window` bytes is held, and not again before
+ * something is written; `gone(arg)`, once,
  * if the session goes before eio_stream_end: the stream is invalid after it. */
 struct eio_stream *eio_stream_begin(struct eio_session *session, size_t window, eio_stream_fn want,
                                     eio_stream_fn gone, void *arg);

@@ -1,6 +1,6 @@
 /*
  * The header of a websocket frame as a server sends it (RFC 6455 section 5.2: never masked, no
- * extension bits). Reading frames is left to the websocket library.
+ * extension bits). Reading frames is ws_reader.h's business.
  */
 #ifndef PARLEY_EIO_WS_FRAME_H
 #define PARLEY_EIO_WS_FRAME_H

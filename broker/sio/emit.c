@@ -46,7 +46,7 @@ void sio_emit_message(struct sio_socket *socket, struct sio_message *message)
 {
     if (socket->state != SIO_CONNECTED)
         return;
-    if (socket->ns->recovery && socket->pid)
+    if (socket->live.key)
         sio_recovery_log(socket->ns, message, NULL, socket, NULL);
     sio_deliver(socket, message);
 }
