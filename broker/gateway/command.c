@@ -271,7 +271,10 @@ void command_on_event(struct sio_socket *socket, const struct sio_event *event)
         return;
     }
     job = job_new(client, def, event);
-    if (client->commands_waiting >= conf_int(client->gateway->conf, CONF_LIMIT_COMMANDS_WAITING))
+    if (client->gateway->drain_timer) /* its client resends, elsewhere */
+        chat_command_fail(job->command, ERR_UNAVAILABLE);
+    else if (client->commands_waiting >=
+             conf_int(client->gateway->conf, CONF_LIMIT_COMMANDS_WAITING))
         chat_command_fail(job->command, ERR_RATE_LIMITED);
     else if (chat_command_decode(job->command, dto) == ERR_OK) {
         list_append(&client->commands, &job->node);

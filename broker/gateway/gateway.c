@@ -1,6 +1,7 @@
 /* Putting the broker together and taking it apart. */
 #include "broker/gateway/gateway.h"
 
+#include "broker/gateway/client.h"
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/probe.h"
@@ -11,8 +12,8 @@
 #include "shared/base/mem.h"
 #include "shared/base/random.h"
 
-#define DRAIN_MS 6000 /* a command may take PG_TIMEOUT_MS */
 #define DRAIN_STEP_MS 20
+#define DRAIN_LEAST 50 /* connections closed in a step, however long they are to be spread */
 
 static const struct sio_namespace_ops namespace_ops = {
     .connect = connect_begin,
@@ -115,6 +116,33 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     return ERR_OK;
 }
 
+/* Nothing of what it has asked for is still on its way. */
+static bool may_close(const struct client *client)
+{
+    return client->state != CLIENT_GONE && client->commands_running == 0 &&
+           client->commands_waiting == 0;
+}
+
+/* The next share of the connections; one that waits for an answer gets it first. */
+static void close_some(struct gateway *gateway)
+{
+    int left = gateway->drain_share;
+    size_t cursor = 0;
+    struct user *user;
+
+    while (left > 0 && (user = idmap_next(&gateway->users, &cursor))) {
+        list_for_each(node, &user->clients)
+        {
+            struct client *client = list_entry(node, struct client, user_node);
+
+            if (left == 0 || !may_close(client))
+                continue;
+            client_close(client);
+            left--;
+        }
+    }
+}
+
 static bool is_idle(const struct gateway *gateway)
 {
     struct writers_stats writers;
@@ -128,21 +156,23 @@ static void on_drain_timer(void *arg)
 {
     struct gateway *gateway = arg;
 
+    close_some(gateway);
     if (is_idle(gateway) || loop_now(gateway->loop) >= gateway->drain_deadline)
         loop_stop(gateway->loop);
 }
 
 void gateway_drain(struct gateway *gateway)
 {
-    size_t cursor = 0;
-    struct user *user;
+    int64_t steps = conf_int(gateway->conf, CONF_BROKER_DRAIN_SPREAD_MS) / DRAIN_STEP_MS + 1;
+    struct sio_stats stats;
 
     if (gateway->drain_timer)
         return;
     sio_server_refuse_new(gateway->sio);
-    while ((user = idmap_next(&gateway->users, &cursor)))
-        user_close_clients(user);
-    gateway->drain_deadline = loop_now(gateway->loop) + DRAIN_MS;
+    sio_server_stats(gateway->sio, &stats);
+    gateway->drain_share = (int)((int64_t)stats.sockets / steps) + DRAIN_LEAST;
+    gateway->drain_deadline =
+        loop_now(gateway->loop) + conf_int(gateway->conf, CONF_BROKER_DRAIN_MS);
     gateway->drain_timer = loop_timer_new(gateway->loop, on_drain_timer, gateway);
     loop_timer_start(gateway->drain_timer, 0, DRAIN_STEP_MS);
 }

@@ -50,6 +50,7 @@ struct gateway {
     char id[64];                    /* this broker's name */
     struct loop_timer *drain_timer; /* not NULL: going down */
     int64_t drain_deadline;
+    int drain_share; /* connections closed in a step */
     struct gateway_stats stats;
 };
 
@@ -58,8 +59,9 @@ struct gateway {
 enum err gateway_start(struct loop *loop, const struct conf *conf, struct gateway **out,
                        int *port) MUST_CHECK;
 
-/* Go down gently: unready, no new connections, close those there are (clients reconnect elsewhere),
- * let accepted commands finish; then stop the loop, after DRAIN_MS at the latest. */
+/* Go down gently: unready, no new connections and commands, answer those accepted, close the
+ * connections there are, spread over a while (their clients come back elsewhere); then stop the
+ * loop, after broker.drain_ms at the latest. */
 void gateway_drain(struct gateway *gateway);
 
 /* Stop accepting, close every connection, join the threads, free. Only after loop_run returned. */

@@ -172,14 +172,6 @@ void user_subscribed(struct livelog *live)
     }
 }
 
-void user_close_clients(struct user *user)
-{
-    list_for_each(node, &user->clients)
-    {
-        client_close(list_entry(node, struct client, user_node));
-    }
-}
-
 bool user_is_empty(const struct livelog *live)
 {
     return ((const struct user *)live)->client_count == 0;

@@ -30,9 +30,6 @@ bool user_has_blocked(const struct user *user, int64_t author);
 /* The inbox's subscription is active, or will not come: clients that wait for it go on. */
 void user_subscribed(struct livelog *live);
 
-/* Close the transports of all the user's sockets here; they reconnect. */
-void user_close_clients(struct user *user);
-
 /* ops of livelog */
 void user_deliver(struct livelog *live, struct event *event);
 bool user_is_empty(const struct livelog *live);

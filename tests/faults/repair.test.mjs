@@ -1,0 +1,148 @@
+/*
+ * What the MQTT broker loses, doubles, delays and reorders between parley's processes is made up
+ * for, at no cost where there is nothing to make up for.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { signups, unique } from '../integration/lib/users.mjs';
+import { until } from '../integration/lib/wait.mjs';
+import { Ledger } from './lib/ledger.mjs';
+import { Listener } from './lib/listener.mjs';
+import { MqttProxy, isLog } from './lib/mqtt_proxy.mjs';
+import { brokerNames, metric, rewire } from './lib/processes.mjs';
+import { random } from './lib/random.mjs';
+import { LONG, instanceFor, scene } from './lib/scene.mjs';
+import { Senders } from './lib/sender.mjs';
+
+const instance = await instanceFor({ after }, { brokers: 2 });
+const proxy = await MqttProxy.start({ after }, instance.status.mqtt);
+const [first, second] = instance.status.brokers;
+
+/* Listeners on both brokers, senders on both and by REST, until `count` messages are through. */
+async function traffic(t, count, { pause = 2 } = {}) {
+  const { users, rooms, topics } = await scene(instance, { users: 5, rooms: 3 });
+  const ledger = new Ledger();
+  const listeners = [
+    new Listener(t, first, users[0], { name: 'broker 1' }),
+    new Listener(t, second, users[1], { name: 'broker 2' }),
+    new Listener(t, second, users[0], { name: 'broker 2, afresh', since: false }),
+  ];
+  await Promise.all(listeners.map((each) => each.ready()));
+  const senders = new Senders(t, ledger, { pause });
+  senders.bySocket(first, users[2], rooms, { width: 3 });
+  senders.bySocket(second, users[3], rooms, { width: 3 });
+  senders.byRest(users[4], rooms, { width: 2 });
+  await until(`${count} messages`, () => senders.sent >= count || senders.failures.length, { timeout: 60_000, every: 5 });
+  await senders.finish();
+  return { ledger, listeners, topics };
+}
+
+test('without faults, two publishers that overtake each other cost no fetch', async (t) => {
+  const before = await metric(instance, 'gaps_fetched_total');
+  const { ledger, listeners, topics } = await traffic(t, LONG ? 20_000 : 2000, { pause: 0 });
+  await ledger.settle(t, instance, topics, listeners);
+  const fetched = await metric(instance, 'gaps_fetched_total') - before;
+  t.diagnostic(`${fetched} fetches for ${ledger.verdict.acked} messages`);
+  /* A room's log is looked at once when its subscription is active: that may be a fetch or two. */
+  assert.ok(fetched <= 6 + ledger.verdict.acked / 500, `${fetched} fetches`);
+});
+
+describe('through a proxy', () => {
+  before(() => rewire(instance, [...brokerNames(instance), 'fcgi'], { PARLEY_MQTT_PORT: proxy.port }));
+
+  test('lost, doubled, late and overtaken messages come once and in order', async (t) => {
+    const next = random();
+    const before = await metric(instance, 'gaps_fetched_total');
+    proxy.reset();
+    proxy.rule = (direction, { topic }) => {
+      if (!isLog(topic)) return 'pass';
+      const dice = next();
+      if (dice < 0.1) return 'drop';
+      if (dice < 0.2) return 'double';
+      return dice < 0.5 ? { delay: next() * 200 } : 'pass';
+    };
+    t.after(() => { proxy.rule = undefined; });
+    const { ledger, listeners, topics } = await traffic(t, LONG ? 10_000 : 1000);
+    await ledger.settle(t, instance, topics, listeners);
+    t.diagnostic(`${JSON.stringify(proxy.counts)}, ${await metric(instance, 'gaps_fetched_total') - before} fetches`);
+    for (const [what, count] of Object.entries(proxy.counts)) assert.ok(count > 50, `${what}: ${count}`);
+  });
+
+  test('with every message lost, the sweep brings each within its period', async (t) => {
+    proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
+    t.after(() => { proxy.rule = undefined; });
+    const { ledger, listeners, topics } = await traffic(t, 300, { pause: 20 });
+    await ledger.settle(t, instance, topics, listeners);
+  });
+
+  test('the last message of a room is lost: the sweep finds it within a second', async (t) => {
+    const { users: [ann, bob], rooms: [room] } = await scene(instance, { users: 2, rooms: 1 });
+    const client = await bob.connect(t, { origin: first });
+    proxy.rule = (direction, { topic }) => (isLog(topic) ? 'drop' : 'pass');
+    t.after(() => { proxy.rule = undefined; });
+    const waits = [];
+    for (let i = 0; i < 4; i++) {
+      const text = unique('tail');
+      const begun = performance.now();
+      await ann.say(room, text);
+      await client.waitFor('newMessage', (body) => body.text === text);
+      waits.push(performance.now() - begun);
+      await new Promise((resolve) => { setTimeout(resolve, 150 + i * 200); });
+    }
+    t.diagnostic(`after ${waits.map(Math.round).join(', ')} ms`);
+    /* One period of the sweep, the wait for a late message (50 ms), and the reads. */
+    assert.ok(Math.max(...waits) < 1400, String(waits));
+  });
+
+  test('a membership that MQTT loses takes effect by the sweep', async (t) => {
+    const { users: [ann], rooms: [room] } = await scene(instance, { users: 1, rooms: 1 });
+    const [bob] = await signups(instance, 1);
+    const client = await bob.connect(t);
+    proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
+    t.after(() => { proxy.rule = undefined; });
+    await bob.join(room);
+    await client.waitFor('memberJoined', (body) => body.username === bob.username, { timeout: 2500 });
+    await ann.say(room, 'inside');
+    await client.waitFor('newMessage', (body) => body.text === 'inside', { timeout: 2500 });
+    await bob.leave(room);
+    await client.waitFor('memberLeft', (body) => body.username === bob.username, { timeout: 2500 });
+    const from = client.mark();
+    await ann.say(room, 'outside');
+    await ann.say(room, 'outside');
+    const other = await ann.connect(t, { auth: { history: 1 } });
+    await other.settle();
+    await new Promise((resolve) => { setTimeout(resolve, 1300); });
+    assert.deepEqual(client.received('newMessage', from), []);
+  });
+});
+
+async function sweeps(count) {
+  const before = await metric(instance, 'sweeps_total');
+  await until(`${count} sweeps`, async () => await metric(instance, 'sweeps_total') >= before + count, { every: 50 });
+}
+
+/* Rows that the sweeps of some seconds read, by PostgreSQL's own counters. */
+async function sweepCost() {
+  const read = async () => {
+    const [[rows]] = await instance.sql(`select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))
+      from pg_stat_user_tables where relname in ('room', 'room_event', 'inbox_event', 'app_user')`);
+    return { rows: Number(rows), sweeps: await metric(instance, 'sweeps_total') };
+  };
+  const before = await read();
+  await sweeps(4);
+  await new Promise((resolve) => { setTimeout(resolve, 1100); }); /* statistics are flushed once a second */
+  const now = await read();
+  return (now.rows - before.rows) / (now.sweeps - before.sweeps);
+}
+
+test('the sweep costs what is new, however many rooms there are', async (t) => {
+  const count = LONG ? 100_000 : 20_000;
+  const few = await sweepCost();
+  await instance.sql(`with made as (
+      insert into room (name, status, last_seq) select 'bulk' || n, 'PUBLIC', 2 from generate_series(1, ${count}) n returning id)
+    insert into room_event (room_id, seq, kind, text, at) select id, n, 2, 'old', now() from made, generate_series(1, 2) n`);
+  await sweeps(6); /* those that see it as news */
+  const many = await sweepCost();
+  t.diagnostic(`rows read per sweep: ${few.toFixed(1)} with few rooms, ${many.toFixed(1)} with ${count} more`);
+  assert.ok(many <= few + 10, `${few} and ${many}`);
+});
