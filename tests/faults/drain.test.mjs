@@ -54,7 +54,10 @@ test('a broker told to stop finishes what it has accepted', async (t) => {
   await within('the idle client to be closed', idle.closed, 3000);
   assert.ok(!idle.inbox.items.some((frame) => frame === '41'), 'disconnected for good');
   await until('unreadiness', async () => !await brokerReady(broker.origin), { timeout: 2000 });
-  await assert.rejects(connect(t, broker.origin, { token: bob.accessToken }));
+  const refused = await fetch(`${broker.origin}/socket.io/?EIO=4&transport=polling`);
+  assert.equal(refused.status, 503, await refused.text());
+  const late = await client.ask('sendMessage', { room: other, text: 'too late' });
+  assert.equal(late.code, 'unavailable');
   await lock.sql('commit');
   const answer = await within('the answer', sent, 5000);
   assert.equal(answer.code, undefined, JSON.stringify(answer));
