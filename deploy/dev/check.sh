@@ -162,13 +162,13 @@ check_system()
 {
     local runner=$ROOT/tests/integration/run.mjs conformance=$ROOT/tests/conformance/run.sh
 
-    check_runner "Socket.IO conformance" "$conformance"
+    check_runner "Socket.IO conformance" "$conformance" fast --test-reporter=spec
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
     export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
     export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
     check_runner "Socket.IO conformance, asan" env \
-        PARLEY_ECHO_SERVER="$ROOT/build-asan/tests/conformance/echo-server" "$conformance"
+        PARLEY_ECHO_SERVER="$ROOT/build-asan/tests/conformance/echo-server" "$conformance" fast --test-reporter=spec
     export PARLEY_VARIANT=asan
     check_runner "integration tests, asan" node "$runner" --spec badinput gateway
     export PARLEY_VARIANT=''
