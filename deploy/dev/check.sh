@@ -167,11 +167,11 @@ check_system()
     check_runner "integration tests" node "$runner" --spec
     export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
     export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
-    check_runner "Socket.IO conformance, asan" env \
-        PARLEY_ECHO_SERVER="$ROOT/build-asan/tests/conformance/echo-server" "$conformance" fast --test-reporter=spec
+    export PARLEY_ECHO_SERVER=$ROOT/build-asan/tests/conformance/echo-server
+    check_runner "Socket.IO conformance, asan" "$conformance" fast --test-reporter=spec
     export PARLEY_VARIANT=asan
     check_runner "integration tests, asan" node "$runner" --spec badinput gateway
-    export PARLEY_VARIANT=''
+    unset PARLEY_VARIANT PARLEY_ECHO_SERVER
 }
 
 # Nothing that a sanitizer had to say, in any process of any test.
