@@ -4,7 +4,14 @@
 # The C sources that are ours, with the arguments before them, to a command.
 on_sources()
 {
-    git -C "$ROOT" ls-files -z '*.c' '*.h' | (cd "$ROOT" && xargs -0 "$@")
+    (
+        cd "$ROOT" || exit
+        if [ -e .git ]; then
+            git ls-files -z '*.c' '*.h'
+        else
+            find . \( -path './build*' -o -name node_modules \) -prune -o -name '*.[ch]' -print0
+        fi | xargs -0 "$@"
+    )
 }
 
 # format [--check]: clang-format, over all sources.
