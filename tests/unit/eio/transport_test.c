@@ -85,6 +85,59 @@ static void test_wrong_revision_is_refused_before_101(void **state)
 
 /* ---- bounds ---- */
 
+static void test_new_sessions_are_refused_while_draining(void **state)
+{
+    (void)state;
+    world_open_polling();
+    eio_server_refuse_new(world.server);
+    fake_ws_open(&world.net, &world.ws, NEW_WS);
+    assert_string_equal(world.ws.refused, "Service unavailable");
+    world_post("4goes on");
+    world_get(world_target(NEW));
+    world_assert_get(200, "4goes on");
+    world_get(NEW);
+    assert_int_equal(world.get.status, 503);
+}
+
+/* Two sessions of an address at most, and 3000 bytes for all queues (world_setup). */
+static void test_sessions_of_an_address(void **state)
+{
+    struct fake_http more[2];
+
+    (void)state;
+    world_open_polling();
+    for (int i = 0; i < 2; i++) {
+        fake_request(&world.net, &more[i], "GET", NEW, NULL, 0);
+        fake_flush(&world.net);
+    }
+    assert_int_equal(more[0].status, 200);
+    assert_int_equal(more[1].status, 503);
+    for (int i = 0; i < 2; i++)
+        fake_http_release(&world.net, &more[i]);
+}
+
+static void test_the_fullest_makes_room(void **state)
+{
+    struct eio_session *full;
+
+    (void)state;
+    world_open_polling();
+    full = world.session;
+    for (int i = 0; i < 20; i++)
+        world_send("0123456789012345678901234567890123456789012345678901234567890123456789");
+    world_open_ws();
+    world.ws.blocked = true;
+    for (int i = 0; i < 16; i++)
+        world_send("0123456789012345678901234567890123456789012345678901234567890123456789");
+    assert_int_equal(world.closed, 0);
+    for (int i = 0; i < 6; i++)
+        world_send("0123456789012345678901234567890123456789012345678901234567890123456789");
+    eio_server_flush(world.server, world.net.now);
+    assert_int_equal(world.closed, 1);
+    assert_int_equal(world.reason, EIO_REASON_SLOW_READER);
+    assert_true(eio_session_is_open(full)); /* the other, with more in its queue, is swept */
+}
+
 static void test_slow_reader(void **state)
 {
     struct eio_stats stats;
@@ -250,6 +303,9 @@ int main(void)
         TEST(test_wrong_probe_leaves_polling),
         TEST(test_upgrade_timeout),
         TEST(test_wrong_revision_is_refused_before_101),
+        TEST(test_new_sessions_are_refused_while_draining),
+        TEST(test_sessions_of_an_address),
+        TEST(test_the_fullest_makes_room),
         TEST(test_slow_reader),
         TEST(test_pong_waits_for_the_end_of_a_frame),
         TEST(test_stream_over_websocket),

@@ -25,7 +25,7 @@ struct world {
 extern struct world world;
 
 /* Pings after 300 ms, waits 200 ms for the pong; 1000 bytes of payload; 2000 bytes and 50 packets
- * of output; now is 1000. */
+ * of output, 3000 bytes in all; two sessions of an address; now is 1000. */
 int world_setup(void **state);
 /* Also checks that nothing is left. */
 int world_teardown(void **state);
