@@ -636,6 +636,29 @@ describe('the order of one connection', () => {
   });
 });
 
+describe('updateChannel', () => {
+  test('renames and closes a channel; members see it; only the owner may', async (t) => {
+    const [ann, bob, eve] = await signups(instance, 3);
+    const [name, next] = [unique('upd'), unique('upd')];
+    await ann.create(name);
+    await bob.join(name);
+    const [a, b, e] = await Promise.all([ann, bob, eve].map((each) => each.connect(t)));
+    const done = await a.command('updateChannel', { name, newName: next, status: 'PRIVATE', password: 'pw' });
+    assert.equal(done.room, next);
+    const told = await b.waitFor('channelUpdated', (body) => body.room === next);
+    assert.equal(told.name, next);
+    assert.equal(told.previousName, name);
+    assert.equal(told.status, 'PRIVATE');
+    check.refused(await e.command('joinChannel', { name, password: 'no' }), 'wrong_password');
+    await e.must('joinChannel', { name: next, password: 'pw' });
+    check.refused(await b.command('updateChannel', { name: next, newName: unique('x') }), 'forbidden');
+    check.refused(await a.command('updateChannel', { name: next, newName: 'a@b' }), 'validation_failed', 'newName');
+    check.refused(await a.command('updateChannel', { name: unique('none'), newName: unique('x') }), 'room_not_found');
+    await a.must('updateChannel', { name: next, status: 'PUBLIC' });
+    await b.waitFor('channelUpdated', (body) => body.status === 'PUBLIC');
+  });
+});
+
 describe('changes that others see live', () => {
   test('a rename and a change of status', async (t) => {
     const [ann, bob] = await signups(instance, 2);

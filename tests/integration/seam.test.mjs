@@ -4,6 +4,7 @@
  * while MQTT, a worker or the broker is stopped or killed.
  */
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { started } from './lib/instance.mjs';
 import { authorsWereMembers, liveRows, readLog, seamHolds } from './lib/logs.mjs';
@@ -131,6 +132,34 @@ test('a socket that joins and leaves under load gets exactly the rows between', 
     /* The first visit, as a room of the scene, was before this socket. */
     assert.deepEqual(live, wanted.filter((seq) => seq >= live[0]), user.username);
   }
+});
+
+async function descriptors() {
+  const [broker] = (await instance.refresh()).pids.brokers;
+  return (await readdir(`/proc/${broker}/fd`)).length;
+}
+
+test('a storm of connections under load: each gets its history and every row after it; then nothing is left behind', async (t) => {
+  const { rooms, topics, senders, watchers } = await scene(t, { rooms: 2, senders: 3, watchers: 12 });
+  const traffic = new Traffic();
+  for (const user of senders) traffic.byRest(user, rooms, { width: 1 });
+  const before = await descriptors();
+  await until('some messages', () => traffic.sent >= 50 || traffic.failures.length);
+  const clients = await Promise.all(Array.from({ length: 240 }, (_, i) => watchers[i % watchers.length].connect(t,
+    { transports: [['websocket'], ['polling'], ['polling', 'websocket']][i % 3], nsp: i % 2 ? '/chat' : '/' })));
+  const now = traffic.sent;
+  await until('more messages', () => traffic.sent >= now + 50 || traffic.failures.length, { timeout: 60_000 });
+  await traffic.stop();
+  const logs = await readLogs(topics);
+  for (const client of clients) {
+    for (const room of rooms) {
+      await until('the last row', () => Math.max(liveRows(client, room).at(-1) ?? 0, client.history[room].at(-1).seq) === logs[room].at(-1).seq,
+        { timeout: 20_000 });
+      seamHolds(client, room, logs[room]);
+    }
+  }
+  for (const client of clients) client.close();
+  await until('the descriptors to be closed', async () => await descriptors() <= before + 5, { timeout: 15_000, every: 200 });
 });
 
 /* Sends go on while `harm` happens; afterwards everybody has everything once. */
