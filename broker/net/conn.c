@@ -93,6 +93,18 @@ void net_conn_linger(struct net_conn *conn)
     net_conn_deadline(conn, LINGER_MS);
 }
 
+/* libev hands out the events of one turn last come, first served. What a client does on two
+ * connections one after the other (upgrade and poll, poll and close) must not change places: so
+ * requests wait for the end of the turn, behind every websocket message, and are put right there.
+ */
+void net_conn_arrived(struct net_conn *conn)
+{
+    if (!list_is_empty(&conn->queued))
+        return;
+    list_prepend(&conn->listener->arrived, &conn->queued);
+    loop_defer(conn->listener->loop, &conn->listener->turn);
+}
+
 void net_conn_ready(struct net_conn *conn)
 {
     if (conn->state == NET_DEAD)

@@ -226,5 +226,5 @@ void http_input(struct net_conn *conn, const char *bytes, size_t len)
         return;
     }
     buf_add(&http->in, bytes, len);
-    http_run(conn);
+    net_conn_arrived(conn);
 }

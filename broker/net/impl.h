@@ -33,11 +33,12 @@ struct net_listener {
     struct loop_timer *tick_timer;   /* the next deadline of the Engine.IO server */
     struct loop_timer *sweep_timer;  /* looks at `timed` */
     struct loop_defer turn;
-    struct list conns; /* all: net_conn.link */
-    struct list timed; /* those with a deadline, soonest not first: net_conn.timed */
-    struct list ready; /* HTTP connections with input to look at: net_conn.queued */
-    struct list dead;  /* to be closed: net_conn.queued */
-    struct list paced; /* websockets that are given time to read: net_conn.queued */
+    struct list conns;   /* all: net_conn.link */
+    struct list timed;   /* those with a deadline, soonest not first: net_conn.timed */
+    struct list arrived; /* HTTP connections that got bytes this turn: net_conn.queued */
+    struct list ready;   /* HTTP connections with input to look at: net_conn.queued */
+    struct list dead;    /* to be closed: net_conn.queued */
+    struct list paced;   /* websockets that are given time to read: net_conn.queued */
     struct loop_timer *pace_timer;
     struct net_page_entry *pages;
     struct buf fields; /* header fields of the request being handled */
@@ -108,6 +109,8 @@ void net_conn_linger(struct net_conn *conn);
 void net_conn_deadline(struct net_conn *conn, int64_t ms);
 /* Its turn comes at the end of this turn. */
 void net_conn_ready(struct net_conn *conn);
+/* The same for bytes that came from the network, before those that are merely ready. */
+void net_conn_arrived(struct net_conn *conn);
 /* Call net_conn_writable once the socket takes more. */
 void net_conn_want_writable(struct net_conn *conn);
 

@@ -116,11 +116,11 @@ static void kill_dead(struct net_listener *listener)
     }
 }
 
-static void run_ready(struct net_listener *listener)
+static void run_queued(struct list *queued)
 {
     struct list *node;
 
-    while ((node = list_take_first(&listener->ready)))
+    while ((node = list_take_first(queued)))
         http_run(list_entry(node, struct net_conn, queued));
 }
 
@@ -137,9 +137,11 @@ static void set_tick(struct net_listener *listener)
 
 void net_listener_turn(struct net_listener *listener)
 {
-    bool more = eio_server_flush(listener->eio, loop_now(listener->loop));
+    bool more;
 
-    run_ready(listener);
+    run_queued(&listener->arrived);
+    more = eio_server_flush(listener->eio, loop_now(listener->loop));
+    run_queued(&listener->ready);
     kill_dead(listener);
     set_tick(listener);
     if (more)
@@ -337,6 +339,7 @@ struct net_listener *net_listener_new(struct loop *loop, struct eio_server *eio,
     listener->fd = -1;
     list_init(&listener->conns);
     list_init(&listener->timed);
+    list_init(&listener->arrived);
     list_init(&listener->ready);
     list_init(&listener->dead);
     list_init(&listener->paced);

@@ -289,6 +289,15 @@ describe("closing", () => {
     assert.deepEqual(await poll, { status: 200, body: "6" });
     await dead(sid);
   });
+  it("over polling, the poll and the close sent at once", async () => {
+    for (let i = 0; i < 30; i++) {
+      const sid = await client.open();
+      const [poll, post] = await Promise.all([client.poll(sid), client.post(sid, "1")]);
+      assert.deepEqual(post, { status: 200, body: "ok" });
+      assert.deepEqual(poll, { status: 200, body: "6" });
+      await dead(sid);
+    }
+  });
   it("over polling without a parked poll", async () => {
     const sid = await client.open();
     await client.post(sid, "1");
@@ -353,6 +362,15 @@ describe("upgrade", () => {
     await refusal(await client.fetch(sid), 3, "Bad request");
     await refusal(await client.fetch(sid, { method: "POST", body: "4x" }), 3, "Bad request");
     await bouncesOnSocket(ws);
+  });
+  // Both arrive in one turn of the server's loop: their order must be kept.
+  it("a poll sent right behind the upgrade packet comes after it", async () => {
+    for (let i = 0; i < 30; i++) {
+      const sid = await client.open();
+      const ws = await upgraded(sid);
+      await refusal(await client.fetch(sid), 3, "Bad request");
+      await bouncesOnSocket(ws);
+    }
   });
   // The public suite installs no error handler here: 101 first, then close.
   it("a second websocket with its sid is accepted and closed", async () => {
