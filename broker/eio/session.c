@@ -205,6 +205,7 @@ static void session_dead(struct eio_session *session)
 void eio_session_unpark(struct eio_session *session)
 {
     session->state = EIO_STATE_CLOSED;
+    eio_upgrade_abort(session);
     session_dead(session);
 }
 
@@ -231,7 +232,6 @@ void eio_session_end(struct eio_session *session, enum eio_reason reason, int co
     session->reason = (uint8_t)reason;
     session->state = EIO_STATE_CLOSED;
     eio_timer_cancel(&server->timers, &session->timer);
-    eio_upgrade_abort(session);
     if (reason == EIO_REASON_SLOW_READER)
         server->stats.slow_closed++;
     server->bytes_queued -= output->bytes;
@@ -241,10 +241,13 @@ void eio_session_end(struct eio_session *session, enum eio_reason reason, int co
         eio_wire_close(server, session->wire, code);
         session->wire = NULL;
     } else if (worth_parking(session, reason)) {
+        /* An upgrade goes on: a client that has paused its polls for it hears of the end there. */
         session->state = EIO_STATE_PARKED;
         session->timer.fn = on_parked_too_long;
         eio_timer_set(&server->timers, &session->timer, server->now + EIO_PARK_MS);
     }
+    if (session->state == EIO_STATE_CLOSED)
+        eio_upgrade_abort(session);
     log_event(LOG_DEBUG, "eio_closed", "sid=%.6s reason=%d", session->sid, (int)reason);
     session_dead(session);
 }

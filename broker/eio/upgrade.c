@@ -43,6 +43,17 @@ static void answer_probe(struct eio_session *session)
     eio_session_has_output(session); /* a parked poll gets its noop */
 }
 
+/* The session was closed while the client upgraded: what was left, and the end. */
+static void complete_parked(struct eio_session *session)
+{
+    struct eio_wire *wire = session->probe;
+
+    session->probe = NULL;
+    eio_queue_move(&session->queue, &wire->queue);
+    eio_wire_close(session->server, wire, 0);
+    eio_session_unpark(session);
+}
+
 static void complete(struct eio_session *session)
 {
     struct eio_server *server = session->server;
@@ -73,6 +84,8 @@ void eio_upgrade_message(struct eio_session *session, struct span data, bool bin
 {
     if (!binary && span_is(data, "2probe"))
         answer_probe(session);
+    else if (!binary && span_is(data, "5") && session->state == EIO_STATE_PARKED)
+        complete_parked(session);
     else if (!binary && span_is(data, "5"))
         complete(session);
     else

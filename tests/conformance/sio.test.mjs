@@ -311,6 +311,25 @@ describe("closing by the server", () => {
     assert.equal(await ws.next(), "41");
     ws.close();
   });
+  // The JavaScript client does not poll any more once it has paused for an upgrade.
+  it("of the transport, while the client upgrades", async () => {
+    const sid = await client.open();
+    await client.post(sid, "40");
+    for (let body = ""; !body.includes("auth");) body += (await client.poll(sid)).body;
+    const ws = new Inbox(client.socket(sid));
+    await waitFor(ws.socket, "open");
+    ws.send("2probe");
+    assert.equal(await ws.next(), "3probe");
+    assert.equal((await client.poll(sid)).body, "6");
+    await client.post(sid, '42["message","last"]\x1e42["close"]');
+    await sleep(20);
+    const start = Date.now();
+    ws.send("5");
+    assert.equal(await ws.next(), '42["message-back","last"]');
+    await ws.closes();
+    assert.ok(Date.now() - start < 200);
+    assert.equal((await client.poll(sid)).status, 400);
+  });
   it("of the transport: without 41", async () => {
     const ws = await client.connected();
     ws.send('42["close"]');
