@@ -1,0 +1,110 @@
+/*
+ * One order: several brokers and workers write the same rooms while people join, leave, rename and
+ * create. No deadlock, no hole in seq, nobody writes who is not a member, everybody sees the same.
+ */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { authorsWereMembers, readLog } from '../integration/lib/logs.mjs';
+import { connect } from '../integration/lib/socket.mjs';
+import { signups, unique } from '../integration/lib/users.mjs';
+import { until } from '../integration/lib/wait.mjs';
+import { Ledger } from './lib/ledger.mjs';
+import { Listener } from './lib/listener.mjs';
+import { pick, random } from './lib/random.mjs';
+import { LONG, instanceFor, scene } from './lib/scene.mjs';
+import { Senders } from './lib/sender.mjs';
+
+const instance = await instanceFor({ after }, { brokers: 2 });
+
+/* Answers that a race between commands may well have; anything else is a bug. */
+const EXPECTED = new Set(['not_a_member', 'already_member', 'banned', 'muted', 'last_owner', 'user_not_found']);
+
+async function deadlocks() {
+  const [[count]] = await instance.sql('select deadlocks from pg_stat_database where datname = current_database()');
+  return Number(count);
+}
+
+/* Come, write, go, over a socket and REST in turns, until told to stop. */
+async function churn(client, user, rooms, state, next) {
+  const counts = {};
+  while (state.going) {
+    const name = pick(next, rooms);
+    const dice = next();
+    let answer;
+    if (dice < 0.2) answer = await client.ask('joinChannel', { name });
+    else if (dice < 0.35) answer = await client.ask('leaveChannel', { name });
+    else if (dice < 0.7) answer = await client.ask('sendMessage', { room: name, text: unique('c') });
+    else if (dice < 0.8) answer = (await user.rest('PUT', `/channels/${name}/members/me`, { body: {} })).body;
+    else if (dice < 0.9) answer = (await user.rest('DELETE', `/channels/${name}/members/me`)).body;
+    else answer = (await user.rest('POST', `/channels/${name}/messages`, { body: { text: unique('r') } })).body;
+    const code = answer?.code ?? 'success';
+    counts[code] = (counts[code] ?? 0) + 1;
+    if (code !== 'success' && !EXPECTED.has(code)) throw new Error(`${code}: ${JSON.stringify(answer)}`);
+  }
+  return counts;
+}
+
+test('joins, leaves and sends at once, over two brokers and REST', { timeout: 120_000 }, async (t) => {
+  const { users, rooms, topics } = await scene(instance, { users: 5, rooms: 3 });
+  const [first, second] = instance.status.brokers;
+  const before = await deadlocks();
+  const ledger = new Ledger();
+  const listeners = [
+    new Listener(t, first, users[0], { name: 'broker 1' }),
+    new Listener(t, second, users[1], { name: 'broker 2' }),
+    new Listener(t, second, users[0], { name: 'broker 2, afresh', since: false, nsp: '/chat' }),
+  ];
+  await Promise.all(listeners.map((each) => each.ready()));
+  const senders = new Senders(t, ledger, { pause: 2 });
+  senders.bySocket(first, users[2], rooms, { width: 3 });
+  senders.bySocket(second, users[3], rooms, { width: 3 });
+  senders.byRest(users[4], rooms, { width: 2 });
+  const next = random();
+  const state = { going: true };
+  const churners = await signups(instance, 8);
+  const churning = churners.map(async (user, i) => {
+    const client = await connect(t, instance.status.brokers[i % 2], { token: user.accessToken });
+    return churn(client, user, rooms, state, next);
+  });
+  await Promise.race([...churning, delay(LONG ? 60_000 : 5000)]);
+  state.going = false;
+  const counts = {};
+  for (const each of await Promise.all(churning)) {
+    for (const [code, count] of Object.entries(each)) counts[code] = (counts[code] ?? 0) + count;
+  }
+  await senders.finish();
+  t.diagnostic(JSON.stringify(counts));
+  await ledger.settle(t, instance, topics, listeners);
+  for (const room of rooms) authorsWereMembers(await readLog(instance, topics[room]));
+  assert.equal(await deadlocks() - before, 0, 'PostgreSQL had to break a deadlock');
+  /* The same rows in the same order for all, whatever their numbers. */
+  for (const room of rooms) {
+    const [one, two, three] = listeners.map((each) => each.rows(room));
+    const from = Math.max(one[0], two[0], three[0]);
+    await until('the last row', () => listeners.every((each) => each.rows(room).at(-1) === one.at(-1)));
+    assert.deepEqual(two.filter((seq) => seq >= from), one.filter((seq) => seq >= from));
+    assert.deepEqual(three.filter((seq) => seq >= from), one.filter((seq) => seq >= from));
+  }
+});
+
+test('commands of one connection take effect in the order sent', async (t) => {
+  const { users: [ann, bob], rooms } = await scene(instance, { users: 2, rooms: 2 });
+  const client = await connect(t, instance.status.brokers[0], { token: ann.accessToken });
+  const watcher = await connect(t, instance.status.brokers[1], { token: bob.accessToken });
+  const asked = [];
+  const name = unique('order');
+  for (let i = 0; i < 10; i++) {
+    asked.push(client.ask('sendMessage', { room: rooms[i % 2], text: `${name} ${i}` }));
+  }
+  asked.push(client.ask('createChannel', { name, status: 'PUBLIC' }), client.ask('sendMessage', { room: name, text: 'in it' }),
+    client.ask('leaveChannel', { name }), client.ask('sendMessage', { room: name, text: 'out of it' }));
+  const answers = await Promise.all(asked);
+  assert.deepEqual(answers.slice(0, -1).map((each) => each.code), Array(13).fill(undefined), JSON.stringify(answers));
+  assert.match(answers.at(-1).code, /^(not_a_member|room_not_found)$/);
+  for (const parity of [0, 1]) {
+    const seqs = answers.slice(0, 10).filter((_, i) => i % 2 === parity).map((each) => each.seq);
+    assert.deepEqual(seqs, [...seqs].sort((a, b) => a - b));
+  }
+  await watcher.waitFor('newMessage', (body) => body.text === `${name} 9`);
+});
