@@ -114,6 +114,23 @@ describe('connecting', () => {
   });
 });
 
+describe('one who is in many rooms', () => {
+  test('gets 250 histories, and what is said in each', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const names = Array.from({ length: 250 }, (_, i) => unique(`r${i} `));
+    for (const name of names) await ann.create(name);
+    const [one, two] = [await ann.connect(t), await ann.connect(t, { transports: ['polling'], nsp: '/chat' })];
+    for (const client of [one, two]) assert.deepEqual(Object.keys(client.history).sort(), [...names].sort());
+    await Promise.all(names.map((name, i) => (i % 2 ? ann.say(name, `to ${name}`) : one.must('sendMessage', { room: name, text: `to ${name}` }))));
+    for (const client of [one, two]) {
+      for (const name of names) await client.waitFor('newMessage', (body) => body.text === `to ${name}`, { timeout: 10_000 });
+      assert.equal(client.received('newMessage').length, names.length);
+    }
+    const client = await bob.connect(t);
+    assert.deepEqual(client.history, {});
+  });
+});
+
 describe('history on connection', () => {
   test('is {} for one who is nowhere', async (t) => {
     const client = await (await signup(instance)).connect(t);

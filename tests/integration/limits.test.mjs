@@ -81,6 +81,10 @@ test('the sixth wrong password for an account from an address is 429; the right 
   for (let i = 0; i < 5; i++) check.problem(await login(ann.username, 'wrong wrong'), 401, 'unauthenticated');
   limited(await login(ann.username, 'wrong wrong'));
   limited(await login(ann.username.toUpperCase(), 'wrong wrong'));
+  const owner = await instance.rest('POST', '/auth/login', {
+    body: { username: ann.username, password: PASSWORD }, headers: { 'x-forwarded-for': '192.0.2.9' },
+  });
+  assert.equal(owner.status, 200, 'its owner, elsewhere, is not locked out');
   const other = await signup(instance);
   assert.equal((await login(other.username, PASSWORD)).status, 200, 'another account is free');
 });

@@ -673,6 +673,10 @@ describe('messages', () => {
     const ann = await signup(instance);
     const name = unique('nonce');
     await ann.create(name);
+    for (const key of ['x'.repeat(65), 'a b']) {
+      check.problem(await ann.rest('POST', `${at(name)}/messages`, { body: { text: 'x' }, headers: { 'idempotency-key': key } }),
+        400, 'validation_failed', 'nonce');
+    }
     for (const nonce of ['', 'x'.repeat(65), 'a b', 'é', '\u0000', 7]) {
       check.problem(await ann.rest('POST', `${at(name)}/messages`, { body: { text: 'x', nonce } }),
         400, 'validation_failed', 'nonce');
@@ -763,7 +767,10 @@ describe('messages', () => {
     const ann = await signup(instance);
     const name = unique('none');
     await ann.create(name);
-    check.problem(await ann.rest('GET', `${at(name)}/messages/999999`), 404, 'message_not_found');
+    /* seq 1 is the maker's memberJoined: a row of the log, but no message. */
+    for (const seq of ['999999', '0', 'x', '1', '99999999999999999999']) {
+      check.problem(await ann.rest('GET', `${at(name)}/messages/${seq}`), 404, 'message_not_found');
+    }
   });
 
   test('not a member: not_a_member in a public room, nothing in a private one', async () => {
