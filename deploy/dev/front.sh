@@ -3,7 +3,10 @@
 
 front_configure()
 {
-    local program backends='' backend port sids='' number=0 sockets='' idle fds
+    local program backends='' backend port sids='' number=0 sockets='' idle fds sio_path
+
+    setting_value socketio.path
+    sio_path=$REPLY
 
     program=$(PATH=$PATH:/usr/sbin command -v lighttpd) || die "lighttpd is not installed"
     for port in "${BROKER_PORTS[@]}"; do
@@ -11,7 +14,7 @@ front_configure()
         backend="( \"host\" => \"127.0.0.1\", \"port\" => $port, \"disable-time\" => 0 )"
         backends+="$backend, "
         sids+="\$HTTP[\"querystring\"] =~ \"(^|&)sid=b$number-\" {"$'\n'
-        sids+="    proxy.server = ( \"/socket.io/\" => ( $backend ) )"$'\n'"}"$'\n'
+        sids+="    proxy.server = ( \"$sio_path\" => ( $backend ) )"$'\n'"}"$'\n'
     done
     if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
         sockets="\$SERVER[\"socket\"] == \"[::1]:$HTTP_PORT\" { }"
@@ -26,7 +29,7 @@ front_configure()
     mkdir -p "$DATA/lighttpd/uploads"
     fill "$ROOT/deploy/lighttpd/parley.conf.in" PORT="$HTTP_PORT" BIND=127.0.0.1 \
         SOCKETS="$sockets" WEB="$ROOT/build/web" UPLOADS="$DATA/lighttpd/uploads" \
-        FCGI_SOCKET="$SOCKETS/fcgi.sock" BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" \
+        FCGI_SOCKET="${SETTINGS[fcgi.socket]}" SIO_PATH="$sio_path" BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" \
         FDS="$fds" CONNECTIONS=$((fds / 2)) |
         write_file 600 "$DATA/lighttpd/lighttpd.conf"
     "$program" -tt -f "$DATA/lighttpd/lighttpd.conf" >/dev/null ||

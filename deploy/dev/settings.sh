@@ -19,7 +19,9 @@ settings_override()
     [[ $1 == *=* ]] || die "--set wants KEY=VALUE, not '$1'"
     setting_exists "$key" ||
         die "--set: there is no setting '$key'; docs/parley.conf.sample has all of them"
-    [[ ${1#*=} != *$'\n'* ]] || die "--set $key: the value is more than one line"
+    # What the file's format cannot hold: more lines, and what it takes for a comment.
+    [[ ${1#*=} != *$'\n'* && " ${1#*=}" != *[[:space:]]\;* ]] ||
+        die "--set $key: the value may have neither a line break nor a ';' after a space"
     SETTINGS[$key]=${1#*=}
 }
 
@@ -30,14 +32,18 @@ setting_default()
     SETTINGS[$1]=${SETTINGS[$1]-$2}
 }
 
-# The value of an INT setting in effect, in REPLY.
+# The value of a setting in effect, in REPLY.
+setting_value()
+{
+    REPLY=${SETTINGS[$1]-$(sed -n \
+        "s/^SETTING([A-Z0-9_]*, \"${1//./\\.}\", [A-Z]*, \"\([^\"]*\)\".*/\1/p" \
+        "$ROOT/shared/base/settings.def")}
+}
+
+# The same of an INT.
 setting_number()
 {
-    REPLY=${SETTINGS[$1]-}
-    if [ -z "$REPLY" ]; then
-        REPLY=$(sed -n "s/^SETTING([A-Z0-9_]*, \"${1//./\\.}\", INT, \"\([0-9]*\)\".*/\1/p" \
-            "$ROOT/shared/base/settings.def")
-    fi
+    setting_value "$1"
     is_number "$REPLY" || die "--set $1: '$REPLY' is not a number"
 }
 

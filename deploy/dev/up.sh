@@ -66,10 +66,8 @@ up_refuse_running()
         instance_read || true
         die "already running on $DATA: http://127.0.0.1:${INSTANCE[http_port]:-?}"
     fi
-    if instance_has_leftovers; then
-        say "ending what a supervisor that died has left"
-        instance_stop
-    fi
+    ! instance_has_leftovers || say "ending what a supervisor that died has left"
+    [ ! -d "$DATA/run" ] || instance_stop
 }
 
 # Secrets are made once and kept: SECRET_* from DATA/secrets.
@@ -114,7 +112,11 @@ up_ports()
     MQTT_PORT=$REPLY
     BROKER_PORTS=()
     for ((i = 0; i < BROKERS; i++)); do
-        free_port
+        # The first may be told its port with --set.
+        REPLY=${SETTINGS[broker.port]-0}
+        if [ "$i" -gt 0 ] || ! is_number "$REPLY" || [ "$REPLY" -eq 0 ]; then
+            free_port
+        fi
         BROKER_PORTS+=("$REPLY")
     done
 }
@@ -213,7 +215,7 @@ up_is_ready()
     for port in "${BROKER_PORTS[@]}"; do
         curl -fs -o /dev/null -m 2 "http://127.0.0.1:$port/readyz" || return 1
     done
-    [ -S "$SOCKETS/fcgi.sock" ] || return 1
+    [ -S "${SETTINGS[fcgi.socket]}" ] || return 1
     curl -fs -o /dev/null -m 2 "http://127.0.0.1:$HTTP_PORT/readyz"
 }
 

@@ -158,6 +158,17 @@ describe('an instance', () => {
     });
   }
 
+  it('runs parleyctl on itself', async () => {
+    assert.match(await devOk('ctl', '--data', data, 'migrate'), /version \d+/);
+    assert.notEqual((await dev('ctl', '--data', data, 'nonsense')).code, 0);
+  });
+
+  it('shows the logs of its processes', async () => {
+    assert.match(await devOk('logs', '--data', data, 'broker-1'), /event=listening/);
+    assert.match(await devOk('logs', '--data', data), /event=started service=postgres/);
+    assert.notEqual((await dev('logs', '--data', data, 'nonsense')).code, 0);
+  });
+
   it('starts a process again each time, also when it keeps dying', async () => {
     for (let i = 0; i < 6; i++) {
       const old = (await status(data)).pids.lighttpd;
@@ -301,9 +312,15 @@ describe('--set', () => {
     fs.rmSync(data, { recursive: true });
   });
 
-  it('puts the value into the configuration', async () => {
+  it('puts the value into the configuration, and --demo makes users', async () => {
     const data = folder();
-    await up(data, '--set', 'limits.page=7', '--set', 'log.level=debug');
+    await up(data, '--demo', '--set', 'limits.page=7', '--set', 'log.level=debug');
+    const login = await fetch(`${(await status(data)).http}/api/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ username: 'alice', password: 'parley-demo' }),
+    });
+    assert.equal(login.status, 200);
     const text = fs.readFileSync(path.join(data, 'parley.conf'), 'utf8');
     assert.match(text, /^\[limits\]\n(.+\n)*page = 7$/m);
     assert.match(text, /^level = debug$/m);
