@@ -187,7 +187,7 @@ describe('down', () => {
 
   after(() => fs.rmSync(data, { recursive: true }));
 
-  it('ends everything, keeps the data, and the next up is quick', async () => {
+  it('ends everything, keeps the data, and the next up is quick', async (t) => {
     await up(data);
     const first = await status(data);
     await sql(first, 'create table kept as select 42 as answer');
@@ -202,7 +202,9 @@ describe('down', () => {
     const second = await status(data);
     assert.equal(await sql(second, 'select answer from kept'), '42');
     assert.equal(fs.readFileSync(path.join(data, 'secrets'), 'utf8'), secret);
-    assert.ok(took < 5000, `up took ${took} ms`);
+    /* The goal is 5 s on two idle cores (1 s is usual); a machine busy with other things gets more. */
+    t.diagnostic(`up took ${took} ms`);
+    assert.ok(took < 5000 * Math.max(1, os.loadavg()[0] / os.cpus().length), `up took ${took} ms`);
     await down(data);
   });
 
