@@ -5,14 +5,21 @@ import assert from "node:assert/strict";
 import { Client, Inbox, mostRounds, waitFor } from "./lib/client.mjs";
 import { isReference, sleep, startServer } from "./lib/server.mjs";
 
-const INTERVAL = 300, TIMEOUT = 200;
-let server, client;
+// The suites' profile is for what tests the heartbeat; the rest must not depend on how busy the
+// machine is.
+const INTERVAL = 300, TIMEOUT = 200, LONG = 20000;
+let server, client, quickServer, quick;
 
 before(async () => {
-  server = await startServer({ eio: true });
+  server = await startServer({ eio: true, "ping-interval": LONG, "ping-timeout": LONG });
   client = new Client(server, "/engine.io/");
+  quickServer = await startServer({ eio: true });
+  quick = new Client(quickServer, "/engine.io/");
 });
-after(() => server?.stop());
+after(async () => {
+  await server?.stop();
+  await quickServer?.stop();
+});
 
 const get = (query, options) => fetch(`${server.url}/engine.io/${query}`, options);
 async function refusal(response, code, message, status = 400) {
@@ -26,11 +33,11 @@ function assertOpen(text, upgrades) {
                    ["maxPayload", "pingInterval", "pingTimeout", "sid", "upgrades"]);
   assert.match(open.sid, /^[A-Za-z0-9_-]{16,}$/);
   assert.deepEqual(open.upgrades, upgrades);
-  assert.equal(open.pingInterval, INTERVAL);
-  assert.equal(open.pingTimeout, TIMEOUT);
+  assert.equal(open.pingInterval, LONG);
+  assert.equal(open.pingTimeout, LONG);
   assert.equal(open.maxPayload, 1000000);
 }
-const dead = async (sid) => refusal(await client.fetch(sid), 1, "Session ID unknown");
+const dead = async (sid, from = client) => refusal(await from.fetch(sid), 1, "Session ID unknown");
 
 describe("handshake over polling", () => {
   it("opens a session", async () => {
@@ -130,7 +137,7 @@ describe("messages over polling", () => {
     const start = Date.now();
     await client.post(sid, "4late");
     assert.deepEqual(await poll, { status: 200, body: "4late" });
-    assert.ok(Date.now() - start < 150);
+    assert.ok(Date.now() - start < 1500);
   });
   it("1,000 packets in one body keep their order", () =>
     echo(Array.from({ length: 1000 }, (_, i) => `4${i}`).join("\x1e")));
@@ -238,7 +245,7 @@ describe("messages over websocket", () => {
       ws.send(text);
       const start = Date.now();
       await ws.closes();
-      assert.ok(Date.now() - start < 200, "it only timed out");
+      assert.ok(Date.now() - start < 1500, "it only timed out");
     });
   it("ignores packets that only a server sends", async () => {
     const ws = await client.websocket();
@@ -250,32 +257,32 @@ describe("messages over websocket", () => {
 
 describe("heartbeat", () => {
   it("pings over polling for as long as pongs come", async () => {
-    const sid = await client.open();
+    const sid = await quick.open();
     for (let i = 0; i < 3; i++) {
-      assert.deepEqual(await client.poll(sid), { status: 200, body: "2" });
-      assert.deepEqual(await client.post(sid, "3"), { status: 200, body: "ok" });
+      assert.deepEqual(await quick.poll(sid), { status: 200, body: "2" });
+      assert.deepEqual(await quick.post(sid, "3"), { status: 200, body: "ok" });
     }
   });
   it("the polling session ends interval + timeout after the handshake", async () => {
-    const sid = await client.open();
+    const sid = await quick.open();
     await sleep(INTERVAL + TIMEOUT);
-    await dead(sid);
+    await dead(sid, quick);
   });
   it("pings over websocket, at the interval", async () => {
-    const socket = client.socket();
+    const socket = quick.socket();
     await waitFor(socket, "message");
     for (let i = 0; i < 3; i++) {
       const start = Date.now();
       assert.equal((await waitFor(socket, "message")).data, "2");
-      assert.ok(Math.abs(Date.now() - start - INTERVAL) < 60, `after ${Date.now() - start} ms`);
+      assert.ok(Math.abs(Date.now() - start - INTERVAL) < 100, `after ${Date.now() - start} ms`);
       socket.send("3");
     }
     socket.close();
   });
   it("the websocket closes without pongs", async () => {
     const start = Date.now();
-    await waitFor(client.socket(), "close");
-    assert.ok(Math.abs(Date.now() - start - INTERVAL - TIMEOUT) < 100, `after ${Date.now() - start} ms`);
+    await waitFor(quick.socket(), "close");
+    assert.ok(Math.abs(Date.now() - start - INTERVAL - TIMEOUT) < 150, `after ${Date.now() - start} ms`);
   });
 });
 
@@ -304,22 +311,22 @@ describe("closing", () => {
     await dead(sid);
   });
   it("over websocket", async () => {
-    const ws = await client.websocket();
+    const ws = await quick.websocket(); // the reference leaves it to the heartbeat
     ws.send("1");
     await ws.closes();
   });
 });
 
 describe("upgrade", () => {
-  const probing = async (sid) => {
-    const ws = new Inbox(client.socket(sid));
+  const probing = async (sid, from = client) => {
+    const ws = new Inbox(from.socket(sid));
     await waitFor(ws.socket, "open");
     ws.send("2probe");
     assert.equal(await ws.next(), "3probe");
     return ws;
   };
-  const upgraded = async (sid) => {
-    const ws = await probing(sid);
+  const upgraded = async (sid, from = client) => {
+    const ws = await probing(sid, from);
     ws.send("5");
     return ws;
   };
@@ -420,11 +427,9 @@ describe("upgrade", () => {
     await waitFor(socket, "close");
   });
   it("the heartbeat goes on after it", async () => {
-    const sid = await client.open();
-    const socket = (await upgraded(sid)).socket;
-    assert.equal((await waitFor(socket, "message")).data, "2");
-    socket.send("3");
-    assert.equal((await waitFor(socket, "message")).data, "2");
+    const sid = await quick.open();
+    const socket = (await upgraded(sid, quick)).socket;
+    for (let i = 0; i < 3; i++) assert.equal((await waitFor(socket, "message")).data, "2");
     socket.close();
   });
 });

@@ -8,7 +8,8 @@ import { isReference, sleep, startServer } from "./lib/server.mjs";
 let server, client;
 
 before(async () => {
-  server = await startServer();
+  // Long heartbeats: nothing here must depend on how busy the machine is.
+  server = await startServer({ "ping-interval": 20000, "ping-timeout": 20000 });
   client = new Client(server);
 });
 after(() => server?.stop());
@@ -26,7 +27,7 @@ async function closesAtOnce(ws, ...items) {
   const start = Date.now();
   ws.send(...items);
   await ws.closes();
-  assert.ok(Date.now() - start < 250, `it took ${Date.now() - start} ms`);
+  assert.ok(Date.now() - start < 900, `it took ${Date.now() - start} ms`);
 }
 
 async function answers(ws) {
@@ -111,11 +112,10 @@ describe("connect", () => {
   });
   it("a connection in no namespace is closed after the connect timeout", async () => {
     const ws = await client.websocket();
-    ws.socket.addEventListener("message", ({ data }) => data === "2" && ws.send("3"));
     const start = Date.now();
     ws.send("40/random,"); // a refusal does not stop the clock
     await ws.closes();
-    assert.ok(Math.abs(Date.now() - start - 1000) < 150, `after ${Date.now() - start} ms`);
+    assert.ok(Math.abs(Date.now() - start - 1000) < 300, `after ${Date.now() - start} ms`);
   });
   it("packets right behind CONNECT wait for the admission", { skip: isReference }, async () => {
     const sid = await client.open();
@@ -327,7 +327,7 @@ describe("closing by the server", () => {
     ws.send("5");
     assert.equal(await ws.next(), '42["message-back","last"]');
     await ws.closes();
-    assert.ok(Date.now() - start < 200);
+    assert.ok(Date.now() - start < 900);
     assert.equal((await client.poll(sid)).status, 400);
   });
   it("of the transport: without 41", async () => {

@@ -5,7 +5,7 @@ export function waitFor(socket, event) {
   return new Promise((resolve) => socket.addEventListener(event, resolve, { once: true }));
 }
 
-// Messages of a websocket in order, Engine.IO pings left out.
+// Messages of a websocket in order. Engine.IO pings are answered: a busy machine must not end sessions.
 export class Inbox {
   constructor(socket) {
     this.socket = socket;
@@ -14,7 +14,7 @@ export class Inbox {
     this.closed = false;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", ({ data }) => {
-      if (data === "2") return;
+      if (data === "2") return socket.send("3");
       this.put(typeof data === "string" ? data : Buffer.from(data));
     });
     socket.addEventListener("close", ({ code }) => {
