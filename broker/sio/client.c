@@ -26,22 +26,34 @@ struct sio_client *sio_client_new(struct sio_server *server, struct eio_session 
     client->session = session;
     client->connect_timer.fn = on_connect_timeout;
     list_init(&client->sockets);
+    client->idle_left = server->connect_timeout_ms;
+    client->welcome_at = eio_server_now(server->eio);
     sio_client_check_timeout(client);
     return client;
 }
 
+/* The timer stands still while a namespace is connected, and gets back what that time was worth: a
+ * client that is sent away each time it asks does not stay by asking again. */
 void sio_client_check_timeout(struct sio_client *client)
 {
     struct eio_timers *timers = eio_server_timers(client->server->eio);
+    int64_t now = eio_server_now(client->server->eio);
     bool connected = false;
 
     list_for_each(node, &client->sockets) if (list_entry(node, struct sio_socket, link)->state ==
                                               SIO_CONNECTED) connected = true;
-    if (connected || !client->session)
+    if (connected || !client->session) {
+        if (eio_timer_running(&client->connect_timer)) {
+            client->idle_left = client->connect_timer.at - now;
+            client->welcome_at = now;
+        }
         eio_timer_cancel(timers, &client->connect_timer);
-    else if (!eio_timer_running(&client->connect_timer))
-        eio_timer_set(timers, &client->connect_timer,
-                      eio_server_now(client->server->eio) + client->server->connect_timeout_ms);
+    } else if (!eio_timer_running(&client->connect_timer)) {
+        client->idle_left += now - client->welcome_at;
+        if (client->idle_left > client->server->connect_timeout_ms)
+            client->idle_left = client->server->connect_timeout_ms;
+        eio_timer_set(timers, &client->connect_timer, now + client->idle_left);
+    }
 }
 
 static void pending_free(struct sio_client *client)

@@ -57,7 +57,8 @@ struct sio_client {
     struct list sockets;
     struct sio_pending *pending;
     struct eio_timer connect_timer;
-    bool parse_error; /* why the session was closed, if not for what it says itself */
+    int64_t idle_left, welcome_at; /* ms; client.c: what the timer has left, when it stopped */
+    bool parse_error;              /* why the session was closed, if not for what it says itself */
 };
 
 enum sio_state {

@@ -271,6 +271,31 @@ static void test_connect_timeout(void **state)
     assert_ended(1);
 }
 
+/* Time spent in a namespace is earned; to be sent away at once earns nothing. */
+static void test_connect_timeout_of_the_denied(void **state)
+{
+    (void)state;
+    world.hold = true;
+    open_client(0);
+    for (int i = 0; i < 3; i++) {
+        int opcode;
+
+        fake_pass(&world.net, 300);
+        send_text(0, "40");
+        sio_accept(world.last);
+        sio_disconnect(world.last, false);
+        turn();
+        do
+            fake_ws_frame(&world.clients[0].ws, &opcode);
+        while (opcode == 0x81);
+    }
+    assert_int_equal(world.disconnects, 3);
+    fake_pass(&world.net, 99);
+    assert_nothing(0);
+    fake_pass(&world.net, 1);
+    assert_ended(0);
+}
+
 static void test_disconnects(void **state)
 {
     (void)state;
@@ -558,6 +583,7 @@ int main(void)
         TEST(test_too_many_waiting_packets),
         TEST(test_refuse),
         TEST(test_connect_timeout),
+        TEST(test_connect_timeout_of_the_denied),
         TEST(test_disconnects),
         TEST(test_parse_error_ends_all_namespaces),
         TEST(test_rooms),
