@@ -28,7 +28,7 @@ struct client {
     int64_t inbox_skip;            /* inbox rows up to this seq are in its snapshot */
     struct connecting *connecting; /* until it is live; owned by connect.c */
     struct list commands;          /* waiting command_job */
-    int commands_waiting, commands_running;
+    int commands_waiting, commands_running, reads_running;
     bool barrier_running;
     enum client_state state;
     int refs;

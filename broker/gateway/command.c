@@ -9,6 +9,10 @@
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 
+/* getHistory is no barrier, but what one connection has asked for must not fill the readers' queue,
+ * which everybody's admission and repair wait in. */
+#define READS_MAX 4
+
 struct command_job {
     struct pool_job pool;   /* first */
     struct write_job write; /* sends */
@@ -23,6 +27,11 @@ struct command_job {
 static bool is_barrier(const struct command_job *job)
 {
     return chat_command_definition(job->command)->flags & CHAT_BARRIER;
+}
+
+static bool is_read(const struct command_job *job)
+{
+    return chat_command_definition(job->command)->verb == CHAT_GET_HISTORY;
 }
 
 /* ---- answers ---- */
@@ -131,6 +140,8 @@ static void finish(struct command_job *job)
     struct client *client = job->client;
 
     client->commands_running--;
+    if (is_read(job))
+        client->reads_running--;
     if (is_barrier(job))
         client->barrier_running = false;
     answer(job);
@@ -156,8 +167,7 @@ static struct pool *pool_of(const struct command_job *job)
 {
     struct gateway *gateway = job->client->gateway;
 
-    return chat_command_definition(job->command)->verb == CHAT_GET_HISTORY ? gateway->readers
-                                                                           : gateway->commanders;
+    return is_read(job) ? gateway->readers : gateway->commanders;
 }
 
 static void step_done(struct pool_job *pool);
@@ -220,6 +230,8 @@ static void start(struct command_job *job)
     struct gateway *gateway = client->gateway;
 
     client->commands_running++;
+    if (is_read(job))
+        client->reads_running++;
     client->barrier_running = is_barrier(job);
     job->pool.deadline_ms = job->write.started_ms + conf_int(gateway->conf, CONF_PG_TIMEOUT_MS);
     if (chat_command_definition(job->command)->verb != CHAT_SEND_MESSAGE)
@@ -228,13 +240,20 @@ static void start(struct command_job *job)
         fail(job, ERR_UNAVAILABLE);
 }
 
+static bool may_start(const struct client *client, const struct command_job *job)
+{
+    if (is_barrier(job))
+        return client->commands_running == 0;
+    return !is_read(job) || client->reads_running < READS_MAX;
+}
+
 /* Start what may start now. */
 static void pump(struct client *client)
 {
     while (!client->barrier_running && !list_is_empty(&client->commands)) {
         struct command_job *job = list_entry(client->commands.next, struct command_job, node);
 
-        if (is_barrier(job) && client->commands_running > 0)
+        if (!may_start(client, job))
             return;
         list_remove(&job->node);
         client->commands_waiting--;

@@ -14,6 +14,7 @@ const instance = await started({ after }, {
     'limits.connections_per_user': 20, 'limits.history_messages': 7, 'auth.access_ttl_s': 3,
     'socketio.token_in_query': 'true', 'limits.message_chars': 200,
     'limits.signups_per_hour': 40, 'limits.rooms_per_user': 14, 'socketio.connect_timeout_ms': 1000,
+    'limits.queue': 200,
   },
 });
 const at = (name) => `/channels/${encodeURIComponent(name)}`;
@@ -117,6 +118,25 @@ test('a user is in so many rooms and no more', async (t) => {
   check.refused(await client.command('joinChannel', { name }), 'forbidden');
   await client.must('leaveChannel', { name: names[0] });
   await client.must('joinChannel', { name });
+});
+
+test('reading history without end does not fill the queue that others wait in', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const name = unique('greedy');
+  await (await fresh(ann)).create(name);
+  const client = await (await fresh(ann)).connect(t);
+  const asked = Array.from({ length: 1000 }, () => client.ask('getHistory', { room: name, limit: 1 }));
+  const other = await (await fresh(bob)).connect(t);
+  assert.deepEqual(other.history, {});
+  const codes = new Set((await Promise.all(asked)).map((each) => each.code));
+  assert.deepEqual(codes, new Set([undefined, 'rate_limited']));
+});
+
+test('who is denied does not stay connected by asking again', async (t) => {
+  const raw = await RawClient.open(t, instance.http);
+  const timer = setInterval(() => raw.send('40'), 200);
+  t.after(() => clearInterval(timer));
+  await within('the end of the connection', raw.closed, 5000);
 });
 
 test('a connection that joins no namespace is closed in time', async (t) => {
