@@ -43,6 +43,7 @@ struct repair {
     struct chat_sweep sweep;
     enum err sweep_err;
     bool sweeping, sweep_again;
+    bool check_all; /* a check failed: what it would have found is older than the next sweep sees */
     int64_t last_sweep;
 };
 
@@ -164,17 +165,10 @@ static void heads_done(struct pool_job *pool)
 {
     struct heads_job *job = (struct heads_job *)pool;
 
-    for (size_t i = 0; i < job->count; i++) {
-        if (job->err == ERR_OK) {
-            apply_head(job->repair, &job->heads[i]);
-        } else { /* ask again; the pool's back-off keeps this from spinning */
-            struct livelog *live =
-                livelog_find(job->repair->gateway, job->heads[i].log, job->heads[i].id);
-
-            if (live)
-                repair_wait(job->repair, live);
-        }
-    }
+    if (job->err != ERR_OK)
+        job->repair->check_all = true;
+    for (size_t i = 0; i < job->count && job->err == ERR_OK; i++)
+        apply_head(job->repair, &job->heads[i]);
     free(job->heads);
     free(job);
 }
@@ -239,6 +233,7 @@ static void check_all(struct repair *repair)
 {
     struct idmap *maps[] = {&repair->gateway->users, &repair->gateway->rooms};
 
+    repair->check_all = false;
     for (int i = 0; i < 2; i++) {
         size_t cursor = 0;
         struct livelog *live;
@@ -255,8 +250,8 @@ static void sweep_done(struct pool_job *pool)
     repair->sweeping = false;
     if (repair->sweep_err == ERR_OK) {
         apply_sweep(repair);
-        if (repair->sweep.since_xid == 0)
-            check_all(repair); /* the first one only found where to begin */
+        if (repair->sweep.since_xid == 0 || repair->check_all)
+            check_all(repair); /* the first sweep only found where to begin */
         repair->sweep.since_xid = repair->sweep.next_xid;
         repair->last_sweep = loop_now(repair->gateway->loop);
         repair->gateway->stats.sweeps++;
