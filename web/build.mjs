@@ -25,9 +25,11 @@ const ERRORS = {
   417: ["Expectation Failed", "validation_failed"],
   431: ["Request Header Fields Too Large", "validation_failed"],
   500: ["Internal Server Error", "internal"],
+  501: ["Not Implemented", "method_not_allowed"],
   502: ["Bad Gateway", "unavailable"],
   503: ["Service Unavailable", "unavailable"],
   504: ["Gateway Timeout", "unavailable"],
+  505: ["HTTP Version Not Supported", "validation_failed"],
 };
 
 function put(name, text) {

@@ -52,6 +52,7 @@ describe('the front', () => {
     assert.equal(code, 200);
     assert.match(headers['content-type'], /^text\/html/);
     assert.match(text, /href="\/api"/);
+    assert.match(text, /rel="icon"/, 'or browsers ask for one that is not there');
     assert.doesNotMatch(text, /(src|href)="(https?:)?\/\//);
     assert.match(headers['content-security-policy'], /default-src 'self'/);
     assert.equal(headers['x-content-type-options'], 'nosniff');
@@ -123,6 +124,11 @@ describe('the front', () => {
     assert.equal(answer.status, 400);
     assert.match(answer.headers['content-type'], /^application\/problem\+json/);
     assert.equal(JSON.parse(answer.text).code, 'validation_failed');
+    /* A method that lighttpd has never heard of does not reach a worker. */
+    const invented = await get(base, '/api/v1/channels', { method: 'FROB' });
+    assert.equal(invented.status, 501);
+    assert.match(invented.headers['content-type'], /^application\/problem\+json/);
+    assert.equal(JSON.parse(invented.text).code, 'method_not_allowed');
   });
 
   it('passes large and chunked bodies on, so that the worker refuses them', async () => {
