@@ -5,6 +5,7 @@
 #include "shared/base/conf_table.h"
 
 #include <assert.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -79,13 +80,57 @@ static const char *check_path(const char *text)
     return len > 0 && text[0] == '/' && text[len - 1] == '/' ? NULL : "must begin and end with /";
 }
 
+/* Does `fits` hold for every word of a list separated by spaces? */
+static bool all_words(const char *text, bool (*fits)(const char *word))
+{
+    char word[256];
+
+    for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+        size_t len = strcspn(text, " ");
+        if (len >= sizeof word)
+            return false;
+        memcpy(word, text, len);
+        word[len] = '\0';
+        if (!fits(word))
+            return false;
+        text += len;
+    }
+    return true;
+}
+
+static bool is_address(const char *word)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, word, binary) == 1 || inet_pton(AF_INET6, word, binary) == 1;
+}
+
+/* A name or a network would be compared as it is, and match nobody. */
+static const char *check_proxies(const char *text)
+{
+    return all_words(text, is_address) ? NULL : "must be IP addresses, separated by spaces";
+}
+
+static bool is_origin(const char *word)
+{
+    const char *host = strstr(word, "://");
+    return strcmp(word, "*") == 0 || (host && host != word && host[3] && !strpbrk(host + 3, "/,"));
+}
+
+static const char *check_origins(const char *text)
+{
+    return all_words(text, is_origin) ? NULL
+                                      : "must be * or origins like https://a.example, "
+                                        "separated by spaces";
+}
+
 static const struct {
     enum conf_key key;
     const char *(*check)(const char *text);
 } rules[] = {
-    {CONF_LOG_LEVEL, check_log_level}, {CONF_AUTH_SECRET, check_secret},
-    {CONF_BROKER_ID, check_broker_id}, {CONF_BROKER_SID_PREFIX, check_sid_prefix},
-    {CONF_SIO_PATH, check_path},
+    {CONF_LOG_LEVEL, check_log_level},     {CONF_AUTH_SECRET, check_secret},
+    {CONF_BROKER_ID, check_broker_id},     {CONF_BROKER_SID_PREFIX, check_sid_prefix},
+    {CONF_SIO_PATH, check_path},           {CONF_SIO_ORIGINS, check_origins},
+    {CONF_TRUSTED_PROXIES, check_proxies},
 };
 
 /* Pairs of which the first must not be above the second. */

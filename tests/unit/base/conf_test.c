@@ -183,6 +183,16 @@ static void problems_name_file_line_and_key(void **state)
     refuses("[limits]\nPage = 5\n", ":2: limits.Page: no such setting");
     refuses("page = 5\n", ":1: .page: no such setting");
     refuses("[broker]\nid = a/b\n", ":2: broker.id: must be at most 64 of letters, digits, _ . -");
+    refuses("[front]\ntrusted_proxies = 127.0.0.1 10.0.0.0/8\n",
+            ":2: front.trusted_proxies: must be IP addresses, separated by spaces");
+    refuses("[front]\ntrusted_proxies = localhost\n",
+            ":2: front.trusted_proxies: must be IP addresses, separated by spaces");
+    refuses("[socketio]\norigins = http://localhost:* a.example\n",
+            ":2: socketio.origins: must be * or origins like https://a.example, separated by "
+            "spaces");
+    refuses("[socketio]\norigins = https://a.example/\n",
+            ":2: socketio.origins: must be * or origins like https://a.example, separated by "
+            "spaces");
     refuses("[broker]\nsid_prefix = a.b\n",
             ":2: broker.sid_prefix: must be at most 11 of letters, digits, _ -");
     refuses("[broker]\nsid_prefix = abcdefghijkl\n",
