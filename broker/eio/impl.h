@@ -111,7 +111,7 @@ struct eio_checked {
     struct eio_session *session; /* of the sid */
     bool websocket;              /* transport */
 };
-/* The reference server's checks in its order (docs/ARCHITECTURE.md, "Handshakes"). True: fine. Else
+/* The reference server's checks in its order (docs/CONFORMANCE.md). True: fine. Else
  * *refusal, and *message if it has a text of its own. */
 bool eio_check(struct eio_server *server, const struct eio_request *request, bool upgrade,
                struct eio_checked *checked, enum eio_refusal *refusal, const char **message);

@@ -4,7 +4,7 @@
  *     <type>[<attachments>-][<namespace>,][<ack id>][<JSON payload>]
  *
  * The decoder is strict where the reference server is lax (Socket.IO protocol v5, "Packet
- * encoding"; docs/ARCHITECTURE.md lists the differences): digits only, ids up to 2^53, RFC 8259
+ * encoding"; docs/CONFORMANCE.md lists the differences): digits only, ids up to 2^53, RFC 8259
  * JSON. It checks the form of one packet; whether the packet may come now is the session's
  * business. Every error means: close the connection.
  */
