@@ -137,6 +137,10 @@ enum eio_begin eio_polling_post(struct eio_session *session, struct eio_exchange
                                 const struct eio_request *request);
 /* Answer the parked poll if there is something for it. */
 void eio_polling_flush(struct eio_session *session);
+/* Answer the poll of a parked session: with what was queued before its end or, alone, with the end.
+ * Never with both: official clients handle a close before the events that came with it, keep those
+ * for their next connection, and show them twice. */
+void eio_polling_part(struct eio_session *session);
 /* The last answers of a session that closes. */
 void eio_polling_finish(struct eio_session *session);
 

@@ -198,18 +198,19 @@ void eio_exchange_drained(struct eio_server *server, struct eio_exchange *exchan
         eio_stream_drained(first->stream);
 }
 
-/* The GET after a server-side close: what was left, and the close packet. */
-static void answer_parked(struct eio_session *session)
+void eio_polling_part(struct eio_session *session)
 {
     struct buf payload;
 
     buf_init(&payload, SIZE_MAX);
     take_payload(session, &payload);
-    if (payload.len == 0)
-        buf_add_str(&payload, "6");
-    buf_add_str(&payload, "\x1e"
-                          "1");
-    answer_get(session, buf_span(&payload));
+    if (payload.len > 0) {
+        answer_get(session, buf_span(&payload));
+    } else {
+        answer_get(session, SPAN_LIT("6\x1e"
+                                     "1"));
+        eio_session_unpark(session);
+    }
     buf_release(&payload);
 }
 
@@ -224,8 +225,7 @@ enum eio_begin eio_polling_get(struct eio_session *session, struct eio_exchange 
     session->get = exchange;
     exchange->session = session;
     if (session->state == EIO_STATE_PARKED) {
-        answer_parked(session);
-        eio_session_unpark(session);
+        eio_polling_part(session);
         return EIO_ANSWERED;
     }
     eio_session_has_output(session); /* or not: seen at the end of the turn */

@@ -215,11 +215,13 @@ static void on_parked_too_long(struct eio_timer *timer, int64_t now)
     eio_session_unpark(list_entry(timer, struct eio_session, timer));
 }
 
-/* A polling client hears of the end with its next GET, unless the end is its own doing. */
+/* A polling client hears of the end with its next GET, unless the end is its own doing. A GET that
+ * waits is told at once if it has nothing else to bring (see eio_polling_part). */
 static bool worth_parking(const struct eio_session *session, enum eio_reason reason)
 {
-    return !session->websocket && !session->get && reason == EIO_REASON_FORCED &&
-           !session->server->ending;
+    bool later = !session->get || (session->queue.count > 0 && !session->get->streaming);
+
+    return !session->websocket && later && reason == EIO_REASON_FORCED && !session->server->ending;
 }
 
 void eio_session_end(struct eio_session *session, enum eio_reason reason, int code)
@@ -279,6 +281,8 @@ void eio_session_sweep(struct eio_session *session)
 
     if (session->state == EIO_STATE_CLOSED)
         eio_polling_finish(session);
+    else if (session->get)
+        eio_polling_part(session);
     if (!session->told) {
         session->told = true;
         eio_streams_gone(&session->streams);

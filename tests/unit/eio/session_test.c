@@ -111,7 +111,25 @@ static void test_server_close_is_parked_for_the_next_poll(void **state)
     fake_flush(&world.net);
     assert_int_equal(world.closed, 1);
     world_get(world_target(NEW));
-    world_assert_get(200, "4last\x1e"
+    world_assert_get(200, "4last");
+    world_get(world_target(NEW));
+    world_assert_get(200, "6\x1e"
+                          "1");
+}
+
+/* An official client would show what came with the close only once it is connected again. */
+static void test_server_close_is_not_sent_with_messages(void **state)
+{
+    (void)state;
+    world_open_polling();
+    world_get(world_target(NEW));
+    world_send("last");
+    eio_session_close(world.session, EIO_REASON_FORCED);
+    fake_flush(&world.net);
+    world_assert_get(200, "4last");
+    assert_int_equal(world.closed, 1);
+    world_get(world_target(NEW));
+    world_assert_get(200, "6\x1e"
                           "1");
 }
 
@@ -254,6 +272,7 @@ int main(void)
         TEST(test_body_limit),
         TEST(test_client_closes),
         TEST(test_server_close_is_parked_for_the_next_poll),
+        TEST(test_server_close_is_not_sent_with_messages),
         TEST(test_server_close_without_output),
         TEST(test_parked_close_is_forgotten),
         TEST(test_refusals),
