@@ -165,6 +165,7 @@ check_system()
     check_runner "Socket.IO conformance" "$conformance" fast --test-reporter=spec
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
+    check_node "fault tests" --test-concurrency=2 "$ROOT"/tests/faults/*.test.mjs
     export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
     export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"
     export PARLEY_ECHO_SERVER=$ROOT/build-asan/tests/conformance/echo-server

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2153
-# ./dev format and ./dev fuzz.
+# ./dev format, ./dev fuzz and ./dev faults.
 
 # The C sources that are ours, with the arguments before them, to a command.
 on_sources()
@@ -36,4 +36,21 @@ fuzz_main()
     build_tree fuzz
     build_folder fuzz
     "$ROOT/tests/fuzz/run.sh" "$REPLY" "$seconds" "$@"
+}
+
+# faults [NAME]...: kill, cut, pause and mangle for half an hour; ./dev check does the same briefly.
+faults_main()
+{
+    local name files=()
+
+    for name; do
+        files+=("$ROOT/tests/faults/$name.test.mjs")
+        [ -e "${files[-1]}" ] || die "faults: there is no tests/faults/$name.test.mjs"
+    done
+    [ "${#files[@]}" -gt 0 ] || files=("$ROOT"/tests/faults/*.test.mjs)
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt"
+    npm_ensure "$ROOT/tests"
+    build_tree ''
+    build_web "$ROOT/build/web"
+    PARLEY_LONG=1 exec node --test --test-concurrency=1 --test-reporter=spec "${files[@]}"
 }

@@ -77,7 +77,7 @@ test('a client that floods is rate limited, and others are not', { timeout: 60_0
   }));
   const waits = [];
   const begun = performance.now();
-  for (let i = 0; i < 15; i++) {
+  for (let i = 0; i < 10; i++) {
     const sent = performance.now();
     const answer = await other.ask('sendMessage', { room, text: `calm ${i}` });
     assert.equal(answer.code, undefined, JSON.stringify(answer));

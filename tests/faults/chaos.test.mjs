@@ -12,7 +12,7 @@ import { SEED, pick, random } from './lib/random.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
 
-const KILLS = LONG ? 220 : 10;
+const KILLS = LONG ? 220 : 7;
 const VICTIMS = ['mosquitto', 'postgres', 'broker-1', 'broker-2', 'fcgi'];
 
 test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async (t) => {

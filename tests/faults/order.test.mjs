@@ -67,7 +67,7 @@ test('joins, leaves and sends at once, over two brokers and REST', { timeout: 12
     const client = await connect(t, instance.status.brokers[i % 2], { token: user.accessToken });
     return churn(client, user, rooms, state, next);
   });
-  await Promise.race([...churning, delay(LONG ? 60_000 : 5000)]);
+  await Promise.race([...churning, delay(LONG ? 60_000 : 3000)]);
   state.going = false;
   const counts = {};
   for (const each of await Promise.all(churning)) {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { signups, unique } from '../integration/lib/users.mjs';
-import { until } from '../integration/lib/wait.mjs';
+import { quantile, until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
 import { MqttProxy, isLog } from './lib/mqtt_proxy.mjs';
@@ -39,7 +39,7 @@ async function traffic(t, count, { pause = 2 } = {}) {
 
 test('without faults, two publishers that overtake each other cost no fetch', async (t) => {
   const before = await metric(instance, 'gaps_fetched_total');
-  const { ledger, listeners, topics } = await traffic(t, LONG ? 20_000 : 2000, { pause: 0 });
+  const { ledger, listeners, topics } = await traffic(t, LONG ? 20_000 : 800, { pause: 0 });
   await ledger.settle(t, instance, topics, listeners);
   const fetched = await metric(instance, 'gaps_fetched_total') - before;
   t.diagnostic(`${fetched} fetches for ${ledger.verdict.acked} messages`);
@@ -62,16 +62,16 @@ describe('through a proxy', () => {
       return dice < 0.5 ? { delay: next() * 200 } : 'pass';
     };
     t.after(() => { proxy.rule = undefined; });
-    const { ledger, listeners, topics } = await traffic(t, LONG ? 10_000 : 1000);
+    const { ledger, listeners, topics } = await traffic(t, LONG ? 10_000 : 400);
     await ledger.settle(t, instance, topics, listeners);
     t.diagnostic(`${JSON.stringify(proxy.counts)}, ${await metric(instance, 'gaps_fetched_total') - before} fetches`);
-    for (const [what, count] of Object.entries(proxy.counts)) assert.ok(count > 50, `${what}: ${count}`);
+    for (const [what, count] of Object.entries(proxy.counts)) assert.ok(count > 30, `${what}: ${count}`);
   });
 
   test('with every message lost, the sweep brings each within its period', async (t) => {
     proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
     t.after(() => { proxy.rule = undefined; });
-    const { ledger, listeners, topics } = await traffic(t, 300, { pause: 20 });
+    const { ledger, listeners, topics } = await traffic(t, LONG ? 3000 : 200, { pause: 20 });
     await ledger.settle(t, instance, topics, listeners);
   });
 
@@ -81,7 +81,7 @@ describe('through a proxy', () => {
     proxy.rule = (direction, { topic }) => (isLog(topic) ? 'drop' : 'pass');
     t.after(() => { proxy.rule = undefined; });
     const waits = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < (LONG ? 20 : 3); i++) {
       const text = unique('tail');
       const begun = performance.now();
       await ann.say(room, text);
@@ -91,7 +91,7 @@ describe('through a proxy', () => {
     }
     t.diagnostic(`after ${waits.map(Math.round).join(', ')} ms`);
     /* One period of the sweep, the wait for a late message (50 ms), and the reads. */
-    assert.ok(Math.max(...waits) < 1400, String(waits));
+    assert.ok(quantile(waits, 0.5) < 1200 && Math.max(...waits) < 2000, String(waits));
   });
 
   test('a membership that MQTT loses takes effect by the sweep', async (t) => {
@@ -129,7 +129,7 @@ async function sweepCost() {
     return { rows: Number(rows), sweeps: await metric(instance, 'sweeps_total') };
   };
   const before = await read();
-  await sweeps(4);
+  await sweeps(3);
   await new Promise((resolve) => { setTimeout(resolve, 1100); }); /* statistics are flushed once a second */
   const now = await read();
   return (now.rows - before.rows) / (now.sweeps - before.sweeps);
@@ -141,7 +141,7 @@ test('the sweep costs what is new, however many rooms there are', async (t) => {
   await instance.sql(`with made as (
       insert into room (name, status, last_seq) select 'bulk' || n, 'PUBLIC', 2 from generate_series(1, ${count}) n returning id)
     insert into room_event (room_id, seq, kind, text, at) select id, n, 2, 'old', now() from made, generate_series(1, 2) n`);
-  await sweeps(6); /* those that see it as news */
+  await sweeps(3); /* those that see it as news */
   const many = await sweepCost();
   t.diagnostic(`rows read per sweep: ${few.toFixed(1)} with few rooms, ${many.toFixed(1)} with ${count} more`);
   assert.ok(many <= few + 10, `${few} and ${many}`);
