@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
@@ -185,6 +185,7 @@ describe('an instance', () => {
 describe('down', () => {
   const data = folder();
 
+  afterEach(() => down(data));
   after(() => fs.rmSync(data, { recursive: true }));
 
   it('ends everything, keeps the data, and the next up is quick', async (t) => {
@@ -253,8 +254,12 @@ describe('down', () => {
 
 describe('up in the foreground', () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
-    it(`ends everything on ${signal}`, async () => {
+    it(`ends everything on ${signal}`, async (t) => {
       const data = folder();
+      t.after(async () => {
+        await down(data);
+        fs.rmSync(data, { recursive: true });
+      });
       const child = spawn('./dev', ['up', '--port', '0', '--data', data], { cwd: ROOT });
       let out = '';
       child.stdout.on('data', (bytes) => { out += bytes; });
@@ -262,9 +267,7 @@ describe('up in the foreground', () => {
       await until('ready', () => /parley is ready/.test(out), 60_000);
       const state = await status(data);
       child.kill(signal);
-      await until('all gone', () => !allPids(state).some(alive), 20_000);
-      await down(data);
-      fs.rmSync(data, { recursive: true });
+      await until('all gone', () => !allPids(state).some(alive), 30_000);
     });
   }
 });
