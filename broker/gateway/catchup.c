@@ -78,6 +78,13 @@ static void finish(struct catchup *catchup)
         client_left(membership->client, membership);
 }
 
+/* Its stay has ended and no other is known: one that becomes known begins with a reading of its
+ * own, and must not find its rows skipped here. */
+static bool has_left(const struct membership *membership, int64_t seq)
+{
+    return membership->leave_at != 0 && seq >= membership->leave_at && membership->rejoin_at == 0;
+}
+
 static void submit(struct catchup *catchup);
 
 static void done(struct pool_job *job)
@@ -96,8 +103,9 @@ static void done(struct pool_job *job)
         return;
     }
     emit_events(catchup);
-    complete =
-        catchup->err == ERR_OK && (catchup->events.count < PAGE || catchup->after >= catchup->upto);
+    complete = has_left(catchup->membership, catchup->after) ||
+               (catchup->err == ERR_OK &&
+                (catchup->events.count < PAGE || catchup->after >= catchup->upto));
     event_list_release(&catchup->events);
     event_list_init(&catchup->events);
     if (complete)

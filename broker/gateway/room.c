@@ -110,7 +110,8 @@ static bool offer(struct membership *membership, const struct event *event,
 
     if (event->seq <= membership->head)
         return false;
-    if (room_member_wants(membership, event->seq) && event->json &&
+    /* While it catches up all is held: a return may be known later than its rows. */
+    if ((membership->catchup || room_member_wants(membership, event->seq)) && event->json &&
         !client_hides(membership->client, event->author)) {
         if (!*message)
             *message = sio_message_new(span_make(event->json, event->json_len));

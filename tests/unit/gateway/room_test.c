@@ -412,6 +412,41 @@ static void catching_up_learns_of_its_leave_from_the_log(void **state)
     assert_string_equal(world->sockets[0].got, "3 4 ");
 }
 
+/* The room's rows of a leave and a return come before the inbox says so. */
+static void coming_back_while_catching_up_misses_nothing(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 1, 2), 0);
+    feed(world, 1, 6);
+    enter(connect_user(world, 0, 1), 2);
+    feed(world, 7, 7);
+    feed_kind(world, 8, EVENT_MEMBER_LEFT, 1);
+    feed(world, 9, 10);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 8);
+    inbox(world, 1, 2, EVENT_INBOX_JOINED, 10);
+    feed(world, 11, 11);
+    log_head = 11;
+    run_job();
+    feed(world, 12, 12);
+    assert_string_equal(world->sockets[0].got, "3 4 5 6 7 8 10 11 12 ");
+}
+
+static void catching_up_ends_where_the_member_left(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 1, 2), 0);
+    feed(world, 1, 450);
+    enter(connect_user(world, 0, 1), 2);
+    log_head = 450;
+    left_seq = 4;
+    run_job();
+    assert_null(waiting_job); /* what it would skip may be of its next stay */
+    assert_string_equal(world->sockets[0].got, "3 4 ");
+    assert_int_equal(((struct client *)world->sockets[0].data)->room_count, 0);
+}
+
 static void a_client_that_goes_while_catching_up_is_forgotten(void **state)
 {
     struct world *world = *state;
@@ -482,6 +517,8 @@ int main(void)
         CASE(a_join_enters_at_its_own_row),
         CASE(leaving_while_catching_up_gets_only_its_stay),
         CASE(catching_up_learns_of_its_leave_from_the_log),
+        CASE(coming_back_while_catching_up_misses_nothing),
+        CASE(catching_up_ends_where_the_member_left),
         CASE(a_client_that_goes_while_catching_up_is_forgotten),
         CASE(a_room_without_members_is_unsubscribed),
         CASE(blocked_authors_are_not_heard),
