@@ -21,8 +21,11 @@ void sio_ack(struct sio_socket *socket, uint64_t ack_id, struct span json)
 void sio_ack_binary(struct sio_socket *socket, uint64_t ack_id, struct span json,
                     const struct span *attachments, int count)
 {
+    /* A binary packet without attachments is an error to its receiver. */
+    enum sio_packet_type type = count > 0 ? SIO_PACKET_BINARY_ACK : SIO_PACKET_ACK;
+
     if (socket->state == SIO_CONNECTED)
-        sio_socket_send(socket, SIO_PACKET_BINARY_ACK, json, &ack_id, attachments, count);
+        sio_socket_send(socket, type, json, &ack_id, attachments, count);
 }
 
 /* Call back and forget it. */
