@@ -11,7 +11,8 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 profile=${1:-fast}
 [ $# -eq 0 ] || shift
 files="$here/eio.test.mjs $here/sio.test.mjs $here/http.test.mjs $here/rfc6455.test.mjs
-    $here/recovery.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/interop.test.mjs"
+    $here/recovery.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/profile.test.mjs
+    $here/interop.test.mjs"
 case $profile in
 fast) export INTEROP_VERSIONS="${INTEROP_VERSIONS:-3.1,4.8}" ;;
 full) files="$files $here/foreign.test.mjs" ;;
@@ -28,4 +29,4 @@ fi
 # Not wanted inside: node's own test runner would swallow the output of a nested one.
 unset NODE_TEST_CONTEXT
 # One file at a time: the heartbeat tests measure milliseconds.
-exec node --test --test-concurrency=1 "$@" $files
+exec node --test --test-concurrency=1 --test-timeout=600000 "$@" $files
