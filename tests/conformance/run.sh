@@ -29,4 +29,4 @@ fi
 # Not wanted inside: node's own test runner would swallow the output of a nested one.
 unset NODE_TEST_CONTEXT
 # One file at a time: the heartbeat tests measure milliseconds.
-exec node --test --test-concurrency=1 --test-timeout=600000 "$@" $files
+exec node --test --test-concurrency=1 "$@" $files
