@@ -112,11 +112,21 @@ static void on_wake(void *app)
 
 /* ---- subscriptions ---- */
 
+/* What was written after the log's position was read and before we listen to it, no message brings,
+ * and the sweeps that saw it did not know the log: look once. */
+static void check_once(struct relay *relay, struct livelog *live)
+{
+    if (live->seq.last != SEQLOG_UNKNOWN)
+        repair_check_head(relay->gateway->repair, live);
+}
+
 void relay_subscribe(struct relay *relay, struct livelog *live)
 {
     live->sub = SUB_NONE;
-    if (!bus_is_connected(relay->bus))
+    if (!bus_is_connected(relay->bus)) {
+        check_once(relay, live);
         return;
+    }
     live->sub = SUB_WANTED;
     list_append(&relay->wanted, &live->sub_node);
     loop_defer(relay->gateway->loop, &relay->flush);
@@ -198,14 +208,13 @@ static void on_subscribed(void *app, int id, bool granted)
     idmap_remove(&relay->sent, id);
     if (!granted)
         log_event(LOG_ERROR, "mqtt_subscribe_refused", "topics=%d", batch->count);
-    for (int i = 0; i < batch->count && granted; i++) {
+    for (int i = 0; i < batch->count; i++) {
         struct livelog *live = livelog_find(relay->gateway, batch->logs[i].type, batch->logs[i].id);
 
         if (!live || live->sub != SUB_SENT)
             continue;
-        live->sub = SUB_ACTIVE;
-        if (live->seq.last != SEQLOG_UNKNOWN)
-            repair_check_head(relay->gateway->repair, live);
+        live->sub = granted ? SUB_ACTIVE : SUB_NONE;
+        check_once(relay, live);
         if (live->type == LOG_INBOX)
             user_subscribed(live);
     }
@@ -237,9 +246,12 @@ static void all_logs(struct relay *relay, void (*fn)(struct relay *, struct live
 
 static void lose_subscription(struct relay *relay, struct livelog *live)
 {
-    (void)relay;
+    bool listened = live->sub == SUB_ACTIVE;
+
     list_remove(&live->sub_node);
     live->sub = SUB_NONE;
+    if (!listened)
+        check_once(relay, live);
     if (live->type == LOG_INBOX)
         user_subscribed(live); /* nobody waits for a SUBACK that will not come */
 }

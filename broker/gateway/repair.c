@@ -222,7 +222,7 @@ static void apply_sweep(struct repair *repair)
         const struct chat_head *head = &repair->sweep.heads[i];
         struct livelog *live = livelog_find(repair->gateway, head->log, head->id);
 
-        if (!live || live->seq.last == SEQLOG_UNKNOWN || head->seq <= live->seq.last)
+        if (!live || head->seq <= live->seq.last)
             continue;
         repair->gateway->stats.sweep_finds++;
         livelog_note(live, head->seq); /* it may be on its way: wait a little, then fetch */
