@@ -6,17 +6,18 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RawClient } from '../integration/lib/socket.mjs';
 import { unique } from '../integration/lib/users.mjs';
 import { until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
 import { MqttProxy } from './lib/mqtt_proxy.mjs';
-import { allReady, brokerReady, pidOf, rewire } from './lib/processes.mjs';
+import { allReady, brokerReady, metric, pidOf, rewire } from './lib/processes.mjs';
 import { instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
 
 const instance = await instanceFor({ after }, {
-  set: { 'socketio.ping_interval_ms': 1000, 'socketio.ping_timeout_ms': 1000 },
+  set: { 'socketio.ping_interval_ms': 1000, 'socketio.ping_timeout_ms': 6000 },
 });
 const mqtt = await MqttProxy.start({ after }, instance.status.mqtt);
 await rewire(instance, ['broker-1', 'fcgi'], { PARLEY_MQTT_PORT: mqtt.port });
@@ -139,6 +140,31 @@ test('MQTT away: the sweep delivers, and all heals', { timeout: 60_000 }, async 
   await ledger.settle(t, instance, topics, listeners);
   assert.equal(await instance.pids(), pids, 'something was started again');
   for (const each of listeners) assert.deepEqual(each.drops, [], each.name);
+});
+
+test('MQTT away: what came while a history was on its way is found', { timeout: 60_000 }, async (t) => {
+  const { users: [ann, bob], rooms: [room], topics } = await scene(instance, { users: 2, rooms: 1 });
+  const id = topics[room].split('/').pop();
+  await instance.sql(`insert into room_event (room_id, seq, kind, actor_id, text, at)
+    select ${id}, last_seq + n, 1, (select id from app_user where username = '${ann.username}'), repeat('long ', 20), now()
+    from room, generate_series(1, 20000) n where id = ${id}`);
+  await instance.sql(`update room set last_seq = last_seq + 20000 where id = ${id}`);
+  mqtt.refuse();
+  t.after(() => mqtt.refuse(false));
+  await until('readiness to turn red', async () => !await brokerReady(broker), { timeout: 6000 });
+  /* Its snapshot is taken, its history waits for it to read: nobody here is in the room yet. */
+  const raw = await RawClient.open(t, broker);
+  raw.ws.pause();
+  raw.send(`40${JSON.stringify({ token: bob.accessToken })}`);
+  const before = await metric(instance, 'admitted_total');
+  await until('the snapshot', async () => await metric(instance, 'admitted_total') > before);
+  const { seq } = await ann.say(room, 'meanwhile');
+  const sweeps = await metric(instance, 'sweeps_total');
+  await until('sweeps that find nobody in the room', async () => await metric(instance, 'sweeps_total') > sweeps + 2);
+  raw.ws.resume();
+  await raw.frame((frame) => frame.startsWith('42["updateChatHistory"'), { timeout: 10_000 });
+  const body = await raw.event('newMessage', { timeout: 2500 });
+  assert.equal(body.seq, seq);
 });
 
 test('MQTT silent: found out, and told', { timeout: 60_000 }, async (t) => {
