@@ -22,6 +22,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/rules.c shared/chat/rules.h \
 	shared/chat/read.h \
 	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c \
+	shared/chat/recover.c shared/chat/recover.h \
 	shared/chat/render.c shared/chat/render.h \
 	shared/chat/send.c
 

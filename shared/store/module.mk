@@ -10,6 +10,7 @@ libparley_store_a_SOURCES = \
 	shared/store/message.c shared/store/message.h \
 	shared/store/migration.c shared/store/migration.h \
 	shared/store/overview.c shared/store/overview.h \
+	shared/store/recovery.c shared/store/recovery.h \
 	shared/store/room.c shared/store/room.h \
 	shared/store/session.c shared/store/session.h \
 	shared/store/user.c shared/store/user.h
