@@ -3,6 +3,7 @@
 
 #include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/recovery.h"
 #include "shared/base/mem.h"
 #include "shared/chat/read.h"
 
@@ -55,7 +56,8 @@ static void emit_events(struct catchup *catchup)
         catchup->after = event->seq;
         if (event->json && room_member_wants(membership, event->seq) &&
             !client_hides(client, event->author))
-            client_emit_json(client, span_make(event->json, event->json_len));
+            client_emit_row(client, catchup->room_id, event->seq,
+                            span_make(event->json, event->json_len));
         room_member_passes(membership, event);
     }
 }
@@ -68,9 +70,11 @@ static void finish(struct catchup *catchup)
 
     for (size_t i = 0; i < catchup->held_count; i++) {
         if (room_member_wants(membership, catchup->held[i].seq))
-            client_emit(membership->client, catchup->held[i].message);
+            client_emit_held(membership->client, catchup->room_id, catchup->held[i].seq,
+                             catchup->held[i].message);
     }
     membership->head = catchup->upto;
+    membership->entered_n = recovery_last(catchup->gateway);
     membership->catchup = NULL;
     catchup_free(catchup);
     if (leave_at != 0 && membership->room->live.seq.last >= leave_at &&
@@ -153,6 +157,11 @@ void catchup_hold(struct membership *membership, int64_t seq, struct sio_message
         catchup->held = mem_regrow(catchup->held, catchup->held_cap, sizeof *catchup->held);
     }
     catchup->held[catchup->held_count++] = (struct held){seq, sio_message_ref(message)};
+}
+
+int64_t catchup_position(const struct membership *membership)
+{
+    return membership->catchup->after;
 }
 
 void catchup_cancel(struct membership *membership)

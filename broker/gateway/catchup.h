@@ -14,6 +14,9 @@ void catchup_begin(struct membership *membership, int64_t upto);
  * by reconnecting). */
 void catchup_hold(struct membership *membership, int64_t seq, struct sio_message *message);
 
+/* The member has the room up to here. Only while there is one. */
+int64_t catchup_position(const struct membership *membership);
+
 /* Forget it, if there is one. */
 void catchup_cancel(struct membership *membership);
 

@@ -6,6 +6,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/recovery.h"
 #include "broker/gateway/user.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
@@ -39,8 +40,9 @@ void client_unref(struct client *client)
         free(client);
 }
 
-void client_gone(struct client *client)
+void client_gone(struct client *client, bool recoverable)
 {
+    recovery_client_gone(client, recoverable);
     client->state = CLIENT_GONE;
     client->socket = NULL;
     connect_cancel(client);
@@ -72,12 +74,30 @@ void client_emit(struct client *client, struct sio_message *message)
     sio_emit_message(client->socket, message);
 }
 
-void client_emit_json(struct client *client, struct span json)
+void client_emit_row(struct client *client, int64_t room, int64_t seq, struct span json)
 {
     struct sio_message *message = sio_message_new(json);
+    char offset[OFFSET_SIZE];
 
+    if (client->session) {
+        recoverable_offset(client->session, room, seq, offset);
+        sio_message_set_offset(message, offset);
+    }
     client_emit(client, message);
     sio_message_unref(message);
+}
+
+void client_emit_json(struct client *client, struct span json)
+{
+    client_emit_row(client, 0, 0, json);
+}
+
+void client_emit_held(struct client *client, int64_t room, int64_t seq, struct sio_message *message)
+{
+    if (client->session) /* its offset lies before what the client got meanwhile */
+        client_emit_row(client, room, seq, sio_message_json(message));
+    else
+        client_emit(client, message);
 }
 
 void client_deny(struct client *client, enum err err, const char *message)
@@ -95,6 +115,7 @@ void client_close(struct client *client)
 {
     if (!client->socket || client->state == CLIENT_GONE)
         return;
+    recovery_client_gone(client, true);
     client->state = CLIENT_GONE;
     sio_close(client->socket);
 }
@@ -117,7 +138,7 @@ static size_t room_at(const struct client *client, int64_t room_id)
     return low;
 }
 
-static struct membership *room_find(const struct client *client, int64_t room_id)
+struct membership *client_room(const struct client *client, int64_t room_id)
 {
     size_t at = room_at(client, room_id);
 
@@ -147,7 +168,7 @@ struct membership *client_add_room(struct client *client, int64_t room_id, int64
 
 void client_join(struct client *client, int64_t room_id, int64_t seq)
 {
-    struct membership *membership = room_find(client, room_id);
+    struct membership *membership = client_room(client, room_id);
 
     if (!membership) {
         membership = client_add_room(client, room_id, seq - 1);
@@ -160,7 +181,7 @@ void client_join(struct client *client, int64_t room_id, int64_t seq)
 
 void client_leave(struct client *client, int64_t room_id, int64_t seq)
 {
-    struct membership *membership = room_find(client, room_id);
+    struct membership *membership = client_room(client, room_id);
 
     if (membership && room_leave_at(membership, seq))
         client_left(client, membership);
@@ -170,6 +191,7 @@ void client_left(struct client *client, struct membership *membership)
 {
     size_t at = room_at(client, membership->room_id);
 
+    recoverable_stay_over(membership);
     room_remove(membership);
     client->room_count--;
     memmove(client->rooms + at, client->rooms + at + 1,

@@ -10,6 +10,7 @@
 
 struct user;
 struct connecting;
+struct recoverable;
 
 enum client_state {
     CLIENT_CONNECTING, /* no snapshot yet: inbox rows do not concern it */
@@ -26,6 +27,7 @@ struct client {
     struct membership **rooms; /* by room id; owned */
     size_t room_count, room_cap;
     int64_t inbox_skip;            /* inbox rows up to this seq are in its snapshot */
+    struct recoverable *session;   /* NULL: not recoverable; owned */
     struct connecting *connecting; /* until it is live; owned by connect.c */
     struct list commands;          /* waiting command_job */
     int commands_waiting, commands_running, reads_running;
@@ -41,8 +43,9 @@ struct client *client_new(struct gateway *gateway, struct sio_socket *socket,
 struct client *client_ref(struct client *client);
 void client_unref(struct client *client);
 
-/* The socket is gone: leave all rooms and the user, drop the socket's reference. */
-void client_gone(struct client *client);
+/* The socket is gone: leave all rooms and the user, drop the socket's reference. A `recoverable`
+ * client's session is kept for a while. */
+void client_gone(struct client *client, bool recoverable);
 
 /* Does the inbox row at `seq` concern this client, or did its snapshot have it? */
 bool client_heeds(const struct client *client, int64_t seq);
@@ -50,9 +53,14 @@ bool client_heeds(const struct client *client, int64_t seq);
 /* Messages by `author` are not for this client (blocked). */
 bool client_hides(const struct client *client, int64_t author);
 
-/* Send to this client alone. */
+/* Send an event that others get, too: a room's, as it is fanned out. */
 void client_emit(struct client *client, struct sio_message *message);
+/* Send to this client alone: what is no row of a log; row `seq` of a room's log (0: of the inbox);
+ * such a row that was held back while others got it. */
 void client_emit_json(struct client *client, struct span json);
+void client_emit_row(struct client *client, int64_t room, int64_t seq, struct span json);
+void client_emit_held(struct client *client, int64_t room, int64_t seq,
+                      struct sio_message *message);
 
 /* Emit accessDenied {message, code} and disconnect. */
 void client_deny(struct client *client, enum err err, const char *message);
@@ -61,6 +69,8 @@ void client_close(struct client *client);
 
 /* A membership from the snapshot: everything up to `head` is history. */
 struct membership *client_add_room(struct client *client, int64_t room_id, int64_t head);
+/* NULL if it is not in that room. */
+struct membership *client_room(const struct client *client, int64_t room_id);
 /* The inbox says: joined, left at `seq` of the room's log. */
 void client_join(struct client *client, int64_t room_id, int64_t seq);
 void client_leave(struct client *client, int64_t room_id, int64_t seq);

@@ -1,16 +1,20 @@
 /*
  * The connecting sequence of one client, a chain of steps; what blocks is a job on the readers.
  *
- *   begin -> subscribe the inbox (SUBACK, or MQTT is down, or patience ends)
+ *   begin -> with a pid: get the session, from here or from where it is
+ *         -> subscribe the inbox (SUBACK, or MQTT is down, or patience ends)
  *         -> admit: one snapshot of rooms, positions and inbox, and the first piece of history
- *         -> accepted; history, streamed with back-pressure
+ *         -> accepted; with a session: what was missed (restore.c), and live
+ *         -> history, streamed with back-pressure
  *         -> for `since`: what was missed of edits and memberships, as the events themselves
  *         -> live: enter every room from the snapshot's position
  */
 #include "broker/gateway/connect.h"
 
+#include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/relay.h"
+#include "broker/gateway/restore.h"
 #include "broker/gateway/user.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
@@ -37,11 +41,15 @@ struct connecting {
     struct sio_stream *stream;
     struct buf piece;
     struct event_list events;
+    struct restore_wish wish;
+    struct claim *claim;     /* asking for the session */
+    struct restore *restore; /* replaying */
     size_t replay_room;
     int64_t replay_after;
     enum err err;
     int tries;
-    bool admitting, job_running, streaming;
+    char offset[OFFSET_SIZE]; /* of the history */
+    bool admitting, job_running, streaming, replayed;
 };
 
 static void connecting_free(struct connecting *c)
@@ -70,6 +78,8 @@ void connect_cancel(struct client *client)
     client->connecting = NULL;
     c->client = NULL;
     loop_timer_stop(c->timer);
+    claim_cancel(c->claim);
+    restore_cancel(c->restore);
     maybe_free(c);
 }
 
@@ -127,6 +137,8 @@ static void go_live(struct connecting *c)
     struct client *client = c->client;
 
     client->state = CLIENT_LIVE;
+    if (client->session)
+        recoverable_live(client->session, c->replayed);
     for (size_t i = 0; i < client->room_count; i++)
         room_enter(client->gateway, client->rooms[i]);
     connect_cancel(client);
@@ -191,6 +203,7 @@ static void replay_next(struct connecting *c)
             continue;
         if (c->replay_after < room->after)
             c->replay_after = room->after;
+        c->replayed = true;
         submit(c, replay_run, replay_done);
         return;
     }
@@ -219,6 +232,14 @@ static void history_finish(struct connecting *c)
     replay_next(c);
 }
 
+/* What ends the event: its offset, for a client that can be recovered. */
+static void history_end(struct connecting *c, struct buf *out)
+{
+    if (c->offset[0] != '\0')
+        buf_addf(out, ",\"%s\"", c->offset);
+    buf_add_char(out, ']');
+}
+
 static void history_done(struct pool_job *job)
 {
     struct connecting *c = (struct connecting *)job;
@@ -236,7 +257,9 @@ static void history_done(struct pool_job *job)
     sio_stream_write(c->stream, buf_span(&c->piece));
     if (!last)
         return; /* on_want asks for more */
-    sio_stream_write(c->stream, SPAN_LIT("]"));
+    buf_clear(&c->piece);
+    history_end(c, &c->piece);
+    sio_stream_write(c->stream, buf_span(&c->piece));
     sio_stream_end(c->stream);
     c->stream = NULL;
     history_finish(c);
@@ -272,6 +295,8 @@ static void history_begin(struct connecting *c)
     buf_init(&out, BUF_MAX_DEFAULT);
     buf_add_str(&out, "[\"updateChatHistory\",");
     buf_add_span(&out, buf_span(&c->piece));
+    if (!c->history.done && c->client->session)
+        recoverable_offset(c->client->session, 0, 0, c->offset);
     if (c->history.done) {
         buf_add_char(&out, ']');
         client_emit_json(c->client, buf_span(&out));
@@ -303,6 +328,24 @@ static void admit_run(struct pool_job *job, struct db *db)
     history_run(job, db);
 }
 
+/* CONNECT is answered: with the session it had, a new one, or none. */
+static void accept(struct connecting *c)
+{
+    struct client *client = c->client;
+    bool restored = client->session != NULL;
+
+    if (!restored && c->wish.wanted && c->gateway->recovery)
+        recoverable_open(c->gateway->recovery, client);
+    if (client->session)
+        sio_accept_recoverable(client->socket, client->session->sid, client->session->pid);
+    else
+        sio_accept(client->socket);
+    if (restored)
+        c->gateway->stats.sessions_recovered++;
+    else if (c->wish.pid[0] != '\0')
+        c->gateway->stats.sessions_lost++;
+}
+
 /* Bring the user's inbox and this client's snapshot together. False: the inbox has moved past the
  * snapshot, a newer one is needed. */
 static bool join_inbox(struct connecting *c)
@@ -318,12 +361,36 @@ static bool join_inbox(struct connecting *c)
     user_set_blocked(c->client->user, c->admission.blocked, c->admission.blocked_count);
     c->client->state = CLIENT_HISTORY;
     c->gateway->stats.clients_admitted++;
-    sio_accept(c->client->socket);
+    accept(c);
     if (inbox->seq.last == SEQLOG_UNKNOWN)
         livelog_start(inbox, seq);
     else
         livelog_note(inbox, seq);
     return true;
+}
+
+static void on_restored(void *arg)
+{
+    struct connecting *c = arg;
+
+    c->restore = NULL;
+    go_live(c);
+}
+
+/* The client learns of everything up to the snapshot. */
+static void bring_up(struct connecting *c)
+{
+    struct recoverable *session = c->client->session;
+    struct record *record = session ? session->restored : NULL;
+
+    if (record && !record->unsent) {
+        c->restore = restore_new(c->client, &c->admission, on_restored, c);
+        restore_run(c->restore);
+        return;
+    }
+    if (record)
+        recoverable_forget_record(session);
+    history_begin(c);
 }
 
 static void admit_done(struct pool_job *job)
@@ -338,7 +405,7 @@ static void admit_done(struct pool_job *job)
         client_close(c->client); /* unavailable: no 41, so that the client comes back */
     } else if (join_inbox(c)) {
         if (c->client->state == CLIENT_HISTORY)
-            history_begin(c);
+            bring_up(c);
     } else if (++c->tries < ADMIT_MAX) {
         admit(c);
     } else {
@@ -355,8 +422,55 @@ static void admit(struct connecting *c)
 
 void connect_subscribed(struct client *client)
 {
-    if (client->connecting && !client->connecting->admitting)
-        admit(client->connecting);
+    struct connecting *c = client->connecting;
+
+    if (c && !c->admitting && !c->claim)
+        admit(c);
+}
+
+/* Admit when the inbox is subscribed. */
+static void await_inbox(struct connecting *c)
+{
+    if (c->client->user->live.sub == SUB_ACTIVE || !relay_is_connected(c->gateway->relay))
+        admit(c);
+    else
+        loop_timer_start(c->timer, SUBACK_PATIENCE_MS, 0);
+}
+
+/* ---- the session it had ---- */
+
+static struct span wished_offset(const struct connecting *c)
+{
+    return c->wish.has_offset ? span_of(c->wish.offset) : SPAN_NONE;
+}
+
+static void on_claimed(void *arg, struct record *record)
+{
+    struct connecting *c = arg;
+
+    c->claim = NULL;
+    if (c->client->state == CLIENT_GONE)
+        return;
+    if (record)
+        recoverable_reopen(c->gateway->recovery, c->client, span_of(c->wish.pid), wished_offset(c),
+                           record);
+    await_inbox(c);
+}
+
+static void find_session(struct connecting *c)
+{
+    struct recovery *recovery = c->gateway->recovery;
+    struct record record = {0};
+    enum taken taken = TAKEN_LOST;
+
+    if (recovery && c->wish.pid[0] != '\0')
+        taken = recovery_take(recovery, span_of(c->wish.pid), c->actor.user_id, wished_offset(c),
+                              &record);
+    if (taken == TAKEN_NONE)
+        c->claim = claim_begin(recovery, span_of(c->wish.pid), c->actor.user_id, wished_offset(c),
+                               on_claimed, c);
+    else
+        on_claimed(c, taken == TAKEN_OK ? &record : NULL);
 }
 
 /* Patience with SUBACK is over, or it is time to try a read again. */
@@ -429,22 +543,20 @@ void connect_begin(struct sio_socket *socket, struct span auth)
     c->gateway = gateway;
     c->client = client;
     c->timer = loop_timer_new(gateway->loop, on_timer, c);
+    restore_wish_parse(span_make(c->auth, auth.len), &c->wish);
     c->piece_bytes = (size_t)conf_int(gateway->conf, CONF_LIMIT_HISTORY_MEMORY_BYTES) / 4;
     buf_init(&c->piece, BUF_MAX_DEFAULT);
     event_list_init(&c->events);
     if (client->user->client_count > conf_int(gateway->conf, CONF_LIMIT_CONNECTIONS_PER_USER))
         client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
-    else if (client->user->live.sub == SUB_ACTIVE || !relay_is_connected(gateway->relay))
-        admit(c);
     else
-        loop_timer_start(c->timer, SUBACK_PATIENCE_MS, 0);
+        find_session(c);
 }
 
 void connect_end(struct sio_socket *socket, enum sio_reason reason)
 {
     struct client *client = sio_socket_data(socket);
 
-    (void)reason;
     if (client)
-        client_gone(client);
+        client_gone(client, sio_reason_recoverable(reason));
 }

@@ -5,6 +5,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/probe.h"
+#include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/repair.h"
 #include "broker/gateway/user.h"
@@ -101,6 +102,7 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->chat = chat_new(conf);
     make_pools(gateway);
     gateway->repair = repair_new(gateway);
+    gateway->recovery = recovery_new(gateway);
     gateway->relay = relay_new(gateway);
     gateway->sio = make_server(gateway);
     gateway->probe = probe_new(gateway);
@@ -155,9 +157,11 @@ static bool is_idle(const struct gateway *gateway)
 static void on_drain_timer(void *arg)
 {
     struct gateway *gateway = arg;
+    bool handed_over;
 
     close_some(gateway);
-    if (is_idle(gateway) || loop_now(gateway->loop) >= gateway->drain_deadline)
+    handed_over = recovery_hand_over(gateway->recovery);
+    if ((is_idle(gateway) && handed_over) || loop_now(gateway->loop) >= gateway->drain_deadline)
         loop_stop(gateway->loop);
 }
 
@@ -191,6 +195,7 @@ void gateway_stop(struct gateway *gateway)
     probe_free(gateway->probe);
     relay_free(gateway->relay);
     repair_free(gateway->repair);
+    recovery_free(gateway->recovery);
     idmap_release(&gateway->users);
     idmap_release(&gateway->rooms);
     chat_free(gateway->chat);

@@ -7,8 +7,10 @@
  *   client.c   a socket with its user and its memberships    user.c  a user's inbox
  *   room.c     a room's log and its local members            livelog.c  what both have in common
  *   command.c  events from clients -> chat commands -> answers
- *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
- *   pages.c    /healthz /readyz /metrics
+ *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c what is
+ * known of them; claim.c getting them from other brokers; restore.c replaying relay.c    MQTT in
+ * and out                               repair.c  fetch, heads, sweep pages.c    /healthz /readyz
+ * /metrics
  */
 #ifndef PARLEY_GATEWAY_GATEWAY_H
 #define PARLEY_GATEWAY_GATEWAY_H
@@ -22,12 +24,13 @@
 struct relay;
 struct repair;
 struct probe;
+struct recovery;
 
 /* Counted since the start; shown by /metrics. */
 struct gateway_stats {
     uint64_t clients_admitted, clients_denied, commands, commands_failed, events_delivered,
         events_emitted, gaps_fetched, sweeps, sweep_finds, mqtt_received, mqtt_published,
-        mqtt_not_published;
+        mqtt_not_published, sessions_recovered, sessions_lost;
 };
 
 struct gateway {
@@ -38,13 +41,14 @@ struct gateway {
     struct relay *relay;
     struct repair *repair;
     struct probe *probe;
-    struct pool *readers;    /* admission, history, repair */
-    struct pool *commanders; /* commands other than sends */
-    struct pool *hashers;    /* one thread: password hashes */
-    struct writers *writers; /* sends, in batches */
-    struct idmap users;      /* struct user by id: those with a client here */
-    struct idmap rooms;      /* struct room by id: those with a member here */
-    struct list empty;       /* livelogs that may go at the end of the turn */
+    struct recovery *recovery; /* NULL: turned off */
+    struct pool *readers;      /* admission, history, repair */
+    struct pool *commanders;   /* commands other than sends */
+    struct pool *hashers;      /* one thread: password hashes */
+    struct writers *writers;   /* sends, in batches */
+    struct idmap users;        /* struct user by id: those with a client here */
+    struct idmap rooms;        /* struct room by id: those with a member here */
+    struct list empty;         /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
     int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */
     char id[64];                    /* this broker's name */

@@ -2,17 +2,24 @@
 noinst_LIBRARIES += libparley-gateway.a
 libparley_gateway_a_SOURCES = \
 	broker/gateway/catchup.c broker/gateway/catchup.h \
+	broker/gateway/claim.c broker/gateway/claim.h \
 	broker/gateway/client.c broker/gateway/client.h \
 	broker/gateway/command.c broker/gateway/command.h \
 	broker/gateway/connect.c broker/gateway/connect.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
+	broker/gateway/offset.c broker/gateway/offset.h \
 	broker/gateway/pool.c broker/gateway/pool.h \
 	broker/gateway/probe.c broker/gateway/probe.h \
+	broker/gateway/record.c broker/gateway/record.h \
+	broker/gateway/recovery.c broker/gateway/recovery.h \
 	broker/gateway/relay.c broker/gateway/relay.h \
 	broker/gateway/repair.c broker/gateway/repair.h \
+	broker/gateway/restore.c broker/gateway/restore.h \
+	broker/gateway/ring.c broker/gateway/ring.h \
 	broker/gateway/room.c broker/gateway/room.h \
 	broker/gateway/seqlog.c broker/gateway/seqlog.h \
+	broker/gateway/recoverable.c broker/gateway/recoverable.h \
 	broker/gateway/user.c broker/gateway/user.h \
 	broker/gateway/writers.c broker/gateway/writers.h
 
@@ -21,8 +28,15 @@ tests_unit_gateway_seqlog_test_SOURCES = tests/unit/gateway/seqlog_test.c
 tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/room_test
-tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c
+tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c \
+	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/recovery_test
+tests_unit_gateway_recovery_test_SOURCES = tests/unit/gateway/recovery_test.c \
+	tests/unit/gateway/world.c tests/unit/gateway/world.h
+tests_unit_gateway_recovery_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
+	$(INIH_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 
 sbin_PROGRAMS += parley-broker
 parley_broker_SOURCES = broker/gateway/main.c

@@ -2,6 +2,7 @@
 #include "broker/gateway/probe.h"
 
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/repair.h"
 #include "shared/base/json_write.h"
@@ -155,6 +156,12 @@ static void gateway_metrics(struct gateway *gateway, struct buf *out)
     metric(out, "counter", "mqtt_published_total", "Events published.", s->mqtt_published);
     metric(out, "counter", "mqtt_not_published_total", "Events left to the sweep.",
            s->mqtt_not_published);
+    metric(out, "gauge", "sessions_parked", "Sessions of lost connections kept for recovery.",
+           gateway->recovery ? gateway->recovery->parked_count : 0);
+    metric(out, "counter", "sessions_recovered_total", "Clients whose session was restored.",
+           s->sessions_recovered);
+    metric(out, "counter", "sessions_lost_total", "Clients whose session could not be restored.",
+           s->sessions_lost);
 }
 
 static void metrics_page(void *app, struct sio_page *page)

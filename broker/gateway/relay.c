@@ -4,6 +4,7 @@
  */
 #include "broker/gateway/relay.h"
 
+#include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/repair.h"
 #include "broker/gateway/user.h"
@@ -14,6 +15,7 @@
 #define TICK_MS 250
 #define BATCH_TOPICS 100 /* topics in one SUBSCRIBE or UNSUBSCRIBE packet */
 #define TOPIC_SIZE (EVENT_TOPIC_SIZE + 4)
+#define PROBE "probe"
 
 struct sub_batch { /* one SUBSCRIBE on its way */
     int count;
@@ -259,7 +261,7 @@ static void lose_subscription(struct relay *relay, struct livelog *live)
 static void on_state(void *app, bool connected)
 {
     struct relay *relay = app;
-    const char *own = relay->own_topic;
+    const char *own[] = {relay->own_topic, CLAIMS_TOPIC};
     int id;
 
     log_event(connected ? LOG_INFO : LOG_WARN, connected ? "mqtt_connected" : "mqtt_lost",
@@ -269,8 +271,8 @@ static void on_state(void *app, bool connected)
     forget_sent(relay);
     relay->unsub_count = 0;
     if (connected) {
-        if (bus_subscribe(relay->bus, &own, 1, 1, 0, &id) != ERR_OK)
-            log_event(LOG_WARN, "mqtt_subscribe_failed", "topic=%s", own);
+        if (bus_subscribe(relay->bus, own, 2, 1, 0, &id) != ERR_OK)
+            log_event(LOG_WARN, "mqtt_subscribe_failed", "topic=%s", own[0]);
         all_logs(relay, relay_subscribe);
         repair_sweep_now(relay->gateway->repair);
         relay_probe(relay);
@@ -282,6 +284,25 @@ static void on_state(void *app, bool connected)
 
 /* ---- messages ---- */
 
+/* What is for brokers: the probe that comes back, and claims. */
+static bool on_broker_message(struct relay *relay, const struct bus_message *message)
+{
+    struct recovery *recovery = relay->gateway->recovery;
+
+    if (span_is(message->topic, CLAIMS_TOPIC)) {
+        if (recovery)
+            claim_on_request(recovery, message->payload);
+        return true;
+    }
+    if (!span_is(message->topic, relay->own_topic))
+        return false;
+    if (span_is(message->payload, PROBE))
+        relay->probe_seen = loop_now(relay->gateway->loop);
+    else if (recovery)
+        claim_on_answer(recovery, message->payload);
+    return true;
+}
+
 static void on_message(void *app, const struct bus_message *message)
 {
     struct relay *relay = app;
@@ -292,10 +313,8 @@ static void on_message(void *app, const struct bus_message *message)
     if (message->retained)
         return;
     relay->gateway->stats.mqtt_received++;
-    if (span_is(message->topic, relay->own_topic)) {
-        relay->probe_seen = loop_now(relay->gateway->loop);
+    if (on_broker_message(relay, message))
         return;
-    }
     for (int i = 0; i < message->prop_count; i++) {
         names[i] = message->props[i].name;
         values[i] = message->props[i].value;
@@ -337,10 +356,15 @@ void relay_publish(struct relay *relay, const struct event *event)
     loop_defer(relay->gateway->loop, &relay->flush);
 }
 
+void relay_send(struct relay *relay, const char *topic, struct span payload)
+{
+    if (bus_publish(relay->bus, topic, payload, NULL, 0, 1) == ERR_OK)
+        loop_defer(relay->gateway->loop, &relay->flush);
+}
+
 void relay_probe(struct relay *relay)
 {
-    if (bus_publish(relay->bus, relay->own_topic, SPAN_LIT("probe"), NULL, 0, 1) == ERR_OK)
-        loop_defer(relay->gateway->loop, &relay->flush);
+    relay_send(relay, relay->own_topic, span_of(PROBE));
 }
 
 int64_t relay_probe_seen(const struct relay *relay)

@@ -23,6 +23,9 @@ void relay_unsubscribe(struct relay *relay, struct livelog *live);
 /* Publish an event of a commit of ours, QoS 1. Not possible now: the sweep delivers. */
 void relay_publish(struct relay *relay, const struct event *event);
 
+/* Publish to another broker's topic, or to that of all, QoS 1. Not possible now: it is dropped. */
+void relay_send(struct relay *relay, const char *topic, struct span payload);
+
 /* The readiness probe: publish to this broker's own topic; when did the last one come back?
  * (loop_now ms; 0: never) */
 void relay_probe(struct relay *relay);

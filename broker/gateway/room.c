@@ -9,6 +9,8 @@
 #include "broker/gateway/catchup.h"
 #include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/recovery.h"
+#include "broker/gateway/recoverable.h"
 #include "shared/base/mem.h"
 
 static struct room *room_open(struct gateway *gateway, int64_t id, int64_t last)
@@ -38,6 +40,7 @@ void room_enter(struct gateway *gateway, struct membership *membership)
     assert(!membership->room);
     room = live ? (struct room *)live : room_open(gateway, membership->room_id, membership->head);
     add_member(room, membership);
+    membership->entered_n = recovery_last(gateway);
     if (room->live.seq.last > membership->head)
         catchup_begin(membership, room->live.seq.last);
     else
@@ -97,6 +100,8 @@ bool room_member_ends(struct membership *membership)
     membership->leave_at = 0;
     if (membership->rejoin_at == 0)
         return true;
+    recoverable_stay_over(membership);
+    membership->entered_n = recovery_last(membership->client->gateway);
     membership->head = membership->rejoin_at - 1;
     membership->rejoin_at = 0;
     return false;
@@ -113,8 +118,10 @@ static bool offer(struct membership *membership, const struct event *event,
     /* While it catches up all is held: a return may be known later than its rows. */
     if ((membership->catchup || room_member_wants(membership, event->seq)) && event->json &&
         !client_hides(membership->client, event->author)) {
-        if (!*message)
+        if (!*message) {
             *message = sio_message_new(span_make(event->json, event->json_len));
+            recovery_fan_out(membership->client->gateway, membership->room, event->seq, *message);
+        }
         if (membership->catchup)
             catchup_hold(membership, event->seq, *message);
         else

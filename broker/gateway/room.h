@@ -15,6 +15,7 @@ struct room {
     struct livelog live; /* first: a livelog of type LOG_ROOM is a room */
     struct membership **members;
     size_t count, cap;
+    int64_t last_n; /* its last event here that has an offset (recovery.h); 0: none */
 };
 
 /* One client's place in one room. Owned by the client; known to the room while it is entered. */
@@ -23,6 +24,7 @@ struct membership {
     int64_t room_id;
     struct room *room; /* NULL until it is entered */
     size_t index;      /* in room->members */
+    int64_t entered_n; /* events with offsets after this one went to it directly */
     int64_t head;      /* events up to this seq are not for it: it has them, or predates them */
     int64_t leave_at;  /* leaves after this seq; 0: stays */
     int64_t rejoin_at; /* with leave_at: comes back at this seq; 0: does not */

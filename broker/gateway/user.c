@@ -132,7 +132,7 @@ static void on_session_ended(struct client *client, const struct event *event)
 
 static void emit_payload(struct client *client, const struct event *event)
 {
-    client_emit_json(client, span_make(event->json, event->json_len));
+    client_emit_row(client, 0, event->seq, span_make(event->json, event->json_len));
 }
 
 void user_deliver(struct livelog *live, struct event *event)

@@ -7,7 +7,7 @@ static const char *offset_for(const struct sio_socket *socket, const struct sio_
 {
     if (!socket->pid || sio_message_offset(message))
         return NULL;
-    return socket->last ? sio_message_offset(socket->last) : "0";
+    return socket->last ? sio_message_offset(socket->last) : SIO_NO_OFFSET;
 }
 
 static void remember_offset(struct sio_socket *socket, struct sio_message *message)

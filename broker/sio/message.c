@@ -58,6 +58,11 @@ void sio_message_set_offset(struct sio_message *message, const char *offset)
     message->offset = mem_strdup(offset);
 }
 
+struct span sio_message_json(const struct sio_message *message)
+{
+    return span_make(message->json, message->len);
+}
+
 struct sio_message *sio_message_ref(struct sio_message *message)
 {
     message->refs++;

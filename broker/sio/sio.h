@@ -149,8 +149,10 @@ struct sio_namespace *sio_server_namespace(struct sio_server *server, const char
  * it, and packets that waited are handled before it returns... or at the end of the turn. */
 void sio_accept(struct sio_socket *socket);
 /* As sio_accept, with `pid` in the answer: this socket's events carry offsets (sio_emit_message
- * with an offset; an event without one still gets the offset last used, so that clients never take
- * a payload for one). `sid` NULL: a fresh one; else the restored one. Copied. */
+ * with an offset; an event without one still gets the offset last used, or SIO_NO_OFFSET if none
+ * was, so that clients never take a payload for one). `sid` NULL: a fresh one; else the restored
+ * one. Copied. */
+#define SIO_NO_OFFSET "0"
 void sio_accept_recoverable(struct sio_socket *socket, const char *sid, const char *pid);
 /* CONNECT_ERROR {"message":..., "data":...}; `data` is JSON or SPAN_NONE. */
 void sio_refuse(struct sio_socket *socket, const char *message, struct span data);
@@ -193,6 +195,8 @@ struct sio_message *sio_message_new(struct span json);
 struct sio_message *sio_message_binary(struct span json, const struct span *attachments, int count);
 /* With a recovery offset, appended as last argument for sockets accepted as recoverable. */
 void sio_message_set_offset(struct sio_message *message, const char *offset);
+/* The argument array it was made with; valid while the message is. */
+struct span sio_message_json(const struct sio_message *message);
 struct sio_message *sio_message_ref(struct sio_message *message);
 void sio_message_unref(struct sio_message *message); /* takes NULL */
 

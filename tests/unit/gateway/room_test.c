@@ -1,6 +1,6 @@
 /*
  * Who gets which event of a room: joining and leaving by the logs, the seam, blocks. The real
- * livelog, room, user, client and catchup; the network, MQTT and PostgreSQL are scripts here.
+ * livelog, room, user, client and catchup; the network, MQTT and PostgreSQL are scripts (world.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,265 +9,7 @@
 
 #include <cmocka.h>
 
-#include "broker/gateway/catchup.h"
-#include "broker/gateway/client.h"
-#include "broker/gateway/command.h"
-#include "broker/gateway/connect.h"
-#include "broker/gateway/gateway.h"
-#include "broker/gateway/relay.h"
-#include "broker/gateway/repair.h"
-#include "broker/gateway/user.h"
-#include "shared/base/mem.h"
-#include "shared/chat/read.h"
-
-/* ---- the world, as scripts ---- */
-
-struct sio_socket {
-    void *data;
-    char got[512]; /* what was emitted, in order: "3 4 5 " */
-    bool closed;
-};
-
-struct sio_message {
-    char text[32];
-    int refs;
-};
-
-static struct pool_job *waiting_job;
-static int subscribed, unsubscribed, fetched, waited;
-static int64_t log_head; /* rows 1..log_head of the room exist; row N's json is "N" */
-static int64_t left_seq; /* row at which user 1 leaves; 0: none */
-
-struct sio_message *sio_message_new(struct span json)
-{
-    struct sio_message *message = mem_alloc(sizeof *message);
-
-    snprintf(message->text, sizeof message->text, "%.*s", (int)json.len, json.ptr);
-    message->refs = 1;
-    return message;
-}
-
-struct sio_message *sio_message_ref(struct sio_message *message)
-{
-    message->refs++;
-    return message;
-}
-
-void sio_message_unref(struct sio_message *message)
-{
-    if (message && --message->refs == 0)
-        free(message);
-}
-
-void sio_emit_message(struct sio_socket *socket, struct sio_message *message)
-{
-    size_t len = strlen(socket->got);
-
-    snprintf(socket->got + len, sizeof socket->got - len, "%s ", message->text);
-}
-
-void sio_close(struct sio_socket *socket)
-{
-    socket->closed = true;
-}
-
-void sio_accept(struct sio_socket *socket)
-{
-    (void)socket;
-}
-
-void sio_socket_set_data(struct sio_socket *socket, void *data)
-{
-    socket->data = data;
-}
-
-void relay_subscribe(struct relay *relay, struct livelog *live)
-{
-    (void)relay;
-    live->sub = SUB_ACTIVE;
-    subscribed++;
-}
-
-void relay_unsubscribe(struct relay *relay, struct livelog *live)
-{
-    (void)relay;
-    live->sub = SUB_NONE;
-    unsubscribed++;
-}
-
-void repair_wait(struct repair *repair, struct livelog *live)
-{
-    (void)repair;
-    (void)live;
-    waited++;
-}
-
-void repair_fetch(struct repair *repair, struct livelog *live)
-{
-    (void)repair;
-    (void)live;
-    fetched++;
-}
-
-void connect_subscribed(struct client *client)
-{
-    (void)client;
-}
-
-void connect_cancel(struct client *client)
-{
-    (void)client;
-}
-
-void connect_deny(struct sio_socket *socket, enum err err, const char *message)
-{
-    (void)err;
-    (void)message;
-    socket->closed = true;
-}
-
-void command_drop_waiting(struct client *client)
-{
-    (void)client;
-}
-
-void loop_defer(struct loop *loop, struct loop_defer *defer)
-{
-    (void)loop;
-    defer->waiting = true;
-}
-
-enum err pool_submit(struct pool *pool, struct pool_job *job)
-{
-    (void)pool;
-    assert_null(waiting_job);
-    waiting_job = job;
-    return ERR_OK;
-}
-
-enum err chat_log_read(struct db *db, enum log_type log, int64_t log_id, int64_t after,
-                       int64_t upto, int limit, bool non_messages, struct event_list *out)
-{
-    (void)db;
-    (void)log_id;
-    assert_int_equal(log, LOG_ROOM);
-    assert_false(non_messages);
-    for (int64_t seq = after + 1; seq <= log_head && seq <= upto && limit-- > 0; seq++) {
-        struct event *event = event_list_add(out);
-        char text[24];
-
-        snprintf(text, sizeof text, "%lld", (long long)seq);
-        event->seq = seq;
-        event->kind = seq == left_seq ? EVENT_MEMBER_LEFT : EVENT_TEXT;
-        event->subject = seq == left_seq ? 1 : 0;
-        event->json = mem_strdup(text);
-        event->json_len = strlen(text);
-    }
-    return ERR_OK;
-}
-
-/* ---- helpers ---- */
-
-#define ROOM 7
-
-struct world {
-    struct gateway gateway;
-    struct sio_socket sockets[4];
-};
-
-static int setup(void **state)
-{
-    struct world *world = mem_alloc(sizeof *world);
-
-    world->gateway.gap_events = 64;
-    list_init(&world->gateway.empty);
-    subscribed = unsubscribed = fetched = waited = 0;
-    log_head = left_seq = 0;
-    waiting_job = NULL;
-    *state = world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-
-    for (int i = 0; i < 4; i++) {
-        if (world->sockets[i].data)
-            client_gone(world->sockets[i].data);
-    }
-    livelog_sweep_empty(&world->gateway);
-    assert_int_equal(world->gateway.rooms.used, 0);
-    assert_int_equal(world->gateway.users.used, 0);
-    idmap_release(&world->gateway.rooms);
-    idmap_release(&world->gateway.users);
-    free(world);
-    return 0;
-}
-
-static struct client *connect_user(struct world *world, int index, int64_t user_id)
-{
-    struct chat_actor actor = {.user_id = user_id, .session_id = user_id};
-    struct client *client = client_new(&world->gateway, &world->sockets[index], &actor);
-
-    if (client->user->live.seq.last == SEQLOG_UNKNOWN)
-        livelog_start(&client->user->live, 0);
-    client->state = CLIENT_LIVE;
-    return client;
-}
-
-static void enter(struct client *client, int64_t head)
-{
-    room_enter(client->gateway, client_add_room(client, ROOM, head));
-}
-
-static void feed_kind(struct world *world, int64_t seq, enum event_kind kind, int64_t user)
-{
-    struct livelog *live = livelog_find(&world->gateway, LOG_ROOM, ROOM);
-    char text[24];
-    struct event event = {.log = LOG_ROOM, .log_id = ROOM, .seq = seq, .kind = kind};
-
-    snprintf(text, sizeof text, "%lld", (long long)seq);
-    event.json = mem_strdup(text);
-    event.json_len = strlen(text);
-    if (kind == EVENT_TEXT)
-        event.author = user;
-    else
-        event.subject = user;
-    assert_non_null(live);
-    livelog_feed(live, &event);
-}
-
-static void feed(struct world *world, int64_t from, int64_t to)
-{
-    for (int64_t seq = from; seq <= to; seq++)
-        feed_kind(world, seq, EVENT_TEXT, 99);
-}
-
-static void inbox(struct world *world, int64_t user, int64_t seq, enum event_kind kind,
-                  int64_t room_seq)
-{
-    struct livelog *live = livelog_find(&world->gateway, LOG_INBOX, user);
-    struct event event = {.log = LOG_INBOX,
-                          .log_id = user,
-                          .seq = seq,
-                          .kind = kind,
-                          .room = ROOM,
-                          .room_seq = room_seq};
-
-    assert_non_null(live);
-    livelog_feed(live, &event);
-}
-
-static void run_job(void)
-{
-    struct pool_job *job = waiting_job;
-
-    assert_non_null(job);
-    waiting_job = NULL;
-    job->run(job, NULL);
-    job->done(job);
-}
+#include "tests/unit/gateway/world.h"
 
 /* ---- tests ---- */
 
@@ -455,7 +197,7 @@ static void a_client_that_goes_while_catching_up_is_forgotten(void **state)
     feed(world, 1, 6);
     enter(connect_user(world, 0, 1), 2);
     feed(world, 7, 7);
-    client_gone(world->sockets[0].data);
+    client_gone(world->sockets[0].data, false);
     world->sockets[0].data = NULL;
     run_job();
     assert_string_equal(world->sockets[0].got, "");
@@ -505,7 +247,7 @@ static void an_ended_session_is_told_and_only_it(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         CASE(every_member_gets_every_event_once),
         CASE(a_snapshot_ahead_of_the_room_skips),
