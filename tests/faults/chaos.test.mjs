@@ -3,7 +3,10 @@
  * client's own retries, and REST. Nothing acknowledged is lost, nothing comes twice, all in order.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { authorsWereMembers, readLog } from '../integration/lib/logs.mjs';
+import { signups } from '../integration/lib/users.mjs';
 import { until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
@@ -12,11 +15,27 @@ import { SEED, pick, random } from './lib/random.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
 
-const KILLS = LONG ? 220 : 7;
+const instance = await instanceFor({ after }, { brokers: 2 });
+const KILLS = LONG ? 220 : 6;
 const VICTIMS = ['mosquitto', 'postgres', 'broker-1', 'broker-2', 'fcgi'];
 
+/* Kill, each of them at least once, while messages go through. Returns how often each. */
+async function killing(senders, count) {
+  const next = random();
+  const killed = {};
+  for (let i = 0; i < count && !senders.failures.length; i++) {
+    const victim = i < VICTIMS.length ? VICTIMS[i] : pick(next, VICTIMS);
+    killed[victim] = (killed[victim] ?? 0) + 1;
+    const goal = senders.sent + 10 + Math.floor(next() * 40);
+    await until(`${goal} messages`, () => senders.sent >= goal || senders.failures.length, { timeout: 60_000, every: 5 });
+    await replace(instance, victim);
+    if (next() < 0.5) await allReady(instance); /* else the next one is killed amid the healing */
+  }
+  await allReady(instance);
+  return killed;
+}
+
 test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async (t) => {
-  const instance = await instanceFor(t, { brokers: 2 });
   const { users, rooms, topics } = await scene(instance, { users: 6, rooms: 4 });
   const [first, second] = instance.status.brokers;
   const ledger = new Ledger();
@@ -33,20 +52,81 @@ test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async 
   senders.bySocket(second, users[2], rooms, { width: 2 });
   senders.byRetries(instance.http, users[3], rooms);
   senders.byRest(users[4], rooms, { width: 2 });
-  const next = random();
-  const killed = {};
-  for (let i = 0; i < KILLS && !senders.failures.length; i++) {
-    const victim = i < VICTIMS.length ? VICTIMS[i] : pick(next, VICTIMS);
-    killed[victim] = (killed[victim] ?? 0) + 1;
-    const goal = senders.sent + 10 + Math.floor(next() * 40);
-    await until(`${goal} messages`, () => senders.sent >= goal || senders.failures.length, { timeout: 60_000, every: 5 });
-    await replace(instance, victim);
-    if (next() < 0.5) await allReady(instance); /* else the next one is killed amid the healing */
-  }
-  await allReady(instance);
+  const killed = await killing(senders, KILLS);
   await senders.finish();
   t.diagnostic(`seed ${SEED}, killed ${JSON.stringify(killed)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}`);
   await ledger.settle(t, instance, topics, listeners, 60_000);
   for (const listener of listeners) assert.deepEqual(listener.denied, [], listener.name);
   assert.ok(ledger.verdict.acked >= KILLS * 10);
+});
+
+/* Join and leave by REST, whatever it takes. */
+async function comeAndGo(user, rooms, state) {
+  for (let n = 0; state.going; n++) {
+    const target = `/channels/${rooms[n % rooms.length]}/members/me`;
+    for (const method of ['PUT', 'DELETE']) {
+      await user.rest(method, target, method === 'PUT' ? { body: {} } : {}).catch(() => {});
+      await delay(30);
+    }
+  }
+}
+
+/* Seqs at which the user was a member: its own rows of joining and leaving included. */
+function stays(log, username) {
+  const inside = new Set();
+  let member = false;
+  for (const { seq, kind, who } of log) {
+    if (kind === 3 && who === username) member = true;
+    if (member) inside.add(seq);
+    if (kind === 4 && who === username) member = false;
+  }
+  return inside;
+}
+
+test('members that come and go while processes are killed', { timeout: LONG ? 3_600_000 : 120_000 }, async (t) => {
+  const { users, rooms, topics } = await scene(instance, { users: 3, rooms: 2 });
+  const guests = await signups(instance, 4);
+  const listeners = guests.map((user, i) => new Listener(t, instance.status.brokers[i % 2], user, { since: false, history: 0 }));
+  await Promise.all(listeners.map((each) => each.ready()));
+  const ledger = new Ledger();
+  const senders = new Senders(t, ledger, { pause: 5 });
+  senders.bySocket(instance.status.brokers[0], users[0], rooms, { width: 2 });
+  senders.bySocket(instance.status.brokers[1], users[1], rooms, { width: 2 });
+  senders.byRest(users[2], rooms);
+  const state = { going: true };
+  const roaming = guests.map((user) => comeAndGo(user, rooms, state));
+  const killed = await killing(senders, LONG ? 100 : 5);
+  state.going = false;
+  await Promise.all(roaming);
+  await senders.finish();
+  /* In the end all are in, and hear of it. */
+  for (const room of rooms) {
+    for (const user of guests) {
+      await until(`${user.username} to be in`, async () => [200, 409].includes((await user.rest('PUT', `/channels/${room}/members/me`, { body: {} })).status));
+    }
+    const { seq } = await users[0].say(room, 'all in');
+    for (const each of listeners) await until(`${each.name} to hear`, () => each.current.last(room) >= seq, { timeout: 10_000 });
+  }
+  const logs = {};
+  let rows = 0;
+  for (const room of rooms) {
+    const log = await readLog(instance, topics[room]);
+    authorsWereMembers(log);
+    for (const [i, listener] of listeners.entries()) {
+      const inside = stays(log, guests[i].username);
+      for (const session of listener.sessions) {
+        const { live } = session.of(room);
+        rows += live.length;
+        live.forEach((seq, at) => assert.ok(inside.has(seq), `${room}: ${seq} went to one who was out, after ${live.slice(Math.max(0, at - 3), at)}`));
+        for (let seq = live[0]; seq <= live.at(-1); seq++) {
+          if (inside.has(seq)) assert.ok(live.includes(seq), `${room}: ${seq} did not come, between ${live[0]} and ${live.at(-1)}`);
+        }
+        ledger.rising(live, `${listener.name}, ${room}`);
+      }
+    }
+    logs[room] = await ledger.readLog(instance, room, topics[room]);
+  }
+  ledger.checkLogs(logs);
+  t.diagnostic(`killed ${JSON.stringify(killed)}; ${rows} rows for those who came and went, ${JSON.stringify(ledger.verdict)}`);
+  for (const what of ['lost', 'doubled', 'reordered', 'gaps']) assert.equal(ledger.verdict[what], 0, ledger.examples.join('\n'));
 });
