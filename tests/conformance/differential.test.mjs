@@ -105,8 +105,8 @@ const polling = (base, ...steps) => async (server) => {
   return transcript;
 };
 
-// Messages to a fresh websocket; what comes back until it is quiet for 150 ms or closed.
-async function collect(ws, quiet = 150) {
+// Messages to a fresh websocket; what comes back until it is quiet for 600 ms (a busy machine) or closed.
+async function collect(ws, quiet = 600) {
   const transcript = [];
   for (;;) {
     let got;
@@ -137,7 +137,7 @@ async function send(ws, item) {
 const socket = (path, ...items) => async (server) => {
   const { ws, refused } = await RawWebSocket.open(server.port, path);
   if (!ws) return show(refused);
-  const open = [hideSids((await ws.next({ timeout: 500 }).catch(() => null))?.payload.toString() ?? "nothing")];
+  const open = [hideSids((await ws.next({ timeout: 1500 }).catch(() => null))?.payload.toString() ?? "nothing")];
   for (const item of items) await send(ws, item);
   return [...open, ...(await collect(ws))];
 };
@@ -368,7 +368,7 @@ const scenarios = {
 const pairs = { eio: () => eio, sio: () => sio, polled: () => sio, cors: () => cors, star: () => sio, noCors: () => noCors };
 
 for (const [group, list] of Object.entries(scenarios))
-  describe(group, { concurrency: 8 }, () => {
+  describe(group, { concurrency: 12 }, () => {
     for (const [name, scenario] of Object.entries(list))
       it(name, async (t) => {
         const key = `${group === "polled" ? "sio" : group} ${name}`;
