@@ -99,8 +99,8 @@ describe('with a proxy that cuts connections at COMMIT', () => {
     senders.byRetries(first, users[2], rooms, { ackTimeout: 300 });
     senders.byRetries(second, users[3], rooms, { ackTimeout: 300 });
     senders.byRest(users[4], rooms, { width: 2 });
-    const count = LONG ? 5000 : 300;
-    await until(`${count} messages`, () => senders.sent >= count || senders.failures.length, { timeout: 120_000, every: 5 });
+    const count = LONG ? 2000 : 300;
+    await until(`${count} messages`, () => senders.sent >= count || senders.failures.length, { timeout: 600_000, every: 5 });
     await senders.finish();
     t.diagnostic(`${proxy.commits} commits, cut ${JSON.stringify(proxy.cuts)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}`);
     await ledger.settle(t, instance, topics, listeners);

@@ -155,8 +155,8 @@ test('MQTT away: what came while a history was on its way is found', { timeout: 
   /* Its snapshot is taken, its history waits for it to read: nobody here is in the room yet. */
   const raw = await RawClient.open(t, broker);
   raw.ws.pause();
-  raw.send(`40${JSON.stringify({ token: bob.accessToken })}`);
   const before = await metric(instance, 'admitted_total');
+  raw.send(`40${JSON.stringify({ token: bob.accessToken })}`);
   await until('the snapshot', async () => await metric(instance, 'admitted_total') > before);
   const { seq } = await ann.say(room, 'meanwhile');
   const sweeps = await metric(instance, 'sweeps_total');
@@ -165,6 +165,8 @@ test('MQTT away: what came while a history was on its way is found', { timeout: 
   await raw.frame((frame) => frame.startsWith('42["updateChatHistory"'), { timeout: 10_000 });
   const body = await raw.event('newMessage', { timeout: 2500 });
   assert.equal(body.seq, seq);
+  mqtt.refuse(false);
+  await allReady(instance, 10_000);
 });
 
 test('MQTT silent: found out, and told', { timeout: 60_000 }, async (t) => {
