@@ -94,6 +94,8 @@ void sio_accept(struct sio_socket *socket)
     struct sio_restored *restored = socket->restored;
     char pid[RANDOM_ID_SIZE];
 
+    if (socket->state != SIO_WAITING) /* answered before, or it went meanwhile */
+        return;
     if (!socket->ns->recovery) {
         accept_as(socket, NULL, NULL);
     } else if (restored) {
