@@ -45,6 +45,8 @@ test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async 
     new Listener(t, instance.http, users[2], { name: 'front, websocket', nsp: '/chat' }),
     new Listener(t, instance.http, users[3], { name: 'front, polling', transports: ['polling'] }),
     new Listener(t, instance.http, users[0], { name: 'front, upgrading', transports: ['polling', 'websocket'] }),
+    new Listener(t, instance.http, users[1], { name: 'front, recovery', recovery: true }),
+    new Listener(t, instance.http, users[2], { name: 'front, recovery, polling', recovery: true, transports: ['polling'] }),
   ];
   await Promise.all(listeners.map((each) => each.ready()));
   const senders = new Senders(t, ledger, { pause: LONG ? 30 : 10 });
@@ -54,7 +56,7 @@ test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async 
   senders.byRest(users[4], rooms, { width: 2 });
   const killed = await killing(senders, KILLS);
   await senders.finish();
-  t.diagnostic(`seed ${SEED}, killed ${JSON.stringify(killed)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}`);
+  t.diagnostic(`seed ${SEED}, killed ${JSON.stringify(killed)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}, recovered ${listeners.map((each) => each.recovered)}`);
   await ledger.settle(t, instance, topics, listeners, 60_000);
   for (const listener of listeners) assert.deepEqual(listener.denied, [], listener.name);
   assert.ok(ledger.verdict.acked >= KILLS * 10);

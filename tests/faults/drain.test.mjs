@@ -93,6 +93,8 @@ test('brokers and workers stopped one after the other under load lose nothing', 
   const listeners = [
     new Listener(t, instance.http, users[0], { name: 'websocket' }),
     new Listener(t, instance.http, users[1], { name: 'polling', transports: ['polling'] }),
+    new Listener(t, instance.http, users[0], { name: 'websocket, recovery', recovery: true }),
+    new Listener(t, instance.http, users[1], { name: 'polling, recovery', recovery: true, transports: ['polling'], nsp: '/chat' }),
   ];
   await Promise.all(listeners.map((each) => each.ready()));
   const senders = new Senders(t, ledger, { pause: 10 });
@@ -106,7 +108,11 @@ test('brokers and workers stopped one after the other under load lose nothing', 
     await allReady(instance);
   }
   await senders.finish();
-  t.diagnostic(`resent ${senders.again}, answers ${JSON.stringify(senders.answers)}`);
+  t.diagnostic(`resent ${senders.again}, answers ${JSON.stringify(senders.answers)}, recovered ${listeners.map((each) => each.recovered)}`);
   await ledger.settle(t, instance, topics, listeners);
+  for (const each of listeners.slice(2)) {
+    assert.ok(each.recovered > 0, `${each.name} was not recovered: ${each.drops}`);
+    assert.equal(each.sessions.length, 1, `${each.name} was not always recovered: ${each.drops}`);
+  }
   for (const each of listeners) assert.deepEqual(each.denied, [], each.name);
 });

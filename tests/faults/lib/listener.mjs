@@ -1,7 +1,8 @@
 /*
  * A client that listens for as long as a test lasts, through every fault: the npm client with its
  * own reconnection. With `since` it names its position when it comes back, as an app that keeps its
- * messages would; without, each connection starts afresh with the whole history.
+ * messages would; without, each connection starts afresh with the whole history. With `recovery` it
+ * asks for its session first.
  */
 import { io } from 'socket.io-client';
 import { until } from '../../integration/lib/wait.mjs';
@@ -34,17 +35,21 @@ class Session {
 
 export class Listener {
   constructor(t, origin, user, {
-    name = user.username, since = true, start = {}, transports = ['websocket'], nsp = '/', history, upgrade = true,
+    name = user.username, since = true, start = {}, transports = ['websocket'], nsp = '/', history, upgrade = true, recovery,
   } = {}) {
-    Object.assign(this, { name, since, start, user, sessions: [], drops: [], denied: [] });
+    Object.assign(this, { name, since, start, user, sessions: [], drops: [], denied: [], recovered: 0 });
     this.socket = io(origin + (nsp === '/' ? '' : nsp), {
       transports, upgrade, forceNew: true, reconnection: true, reconnectionDelay: 30, reconnectionDelayMax: 300, timeout: 5000,
       auth: (send) => {
         this.next = this.since ? this.positions() : undefined;
-        send({ token: user.accessToken, since: this.next, history });
+        send({ token: user.accessToken, since: this.next, history, recovery });
       },
     });
-    this.socket.on('connect', () => this.sessions.push(new Session(this.next)));
+    /* A recovered connection goes on where the last one ended: to the books they are one. */
+    this.socket.on('connect', () => {
+      if (this.socket.recovered) this.recovered++;
+      else this.sessions.push(new Session(this.next));
+    });
     this.socket.on('disconnect', (reason) => this.drops.push(reason));
     this.socket.on('accessDenied', (body) => this.denied.push(body));
     this.socket.on('updateChatHistory', (record) => {
