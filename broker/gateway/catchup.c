@@ -66,7 +66,7 @@ static void emit_events(struct catchup *catchup)
 static void finish(struct catchup *catchup)
 {
     struct membership *membership = catchup->membership;
-    int64_t leave_at = membership->leave_at;
+    int64_t leaves;
 
     for (size_t i = 0; i < catchup->held_count; i++) {
         if (room_member_wants(membership, catchup->held[i].seq))
@@ -77,16 +77,13 @@ static void finish(struct catchup *catchup)
     membership->entered_n = recovery_last(catchup->gateway);
     membership->catchup = NULL;
     catchup_free(catchup);
-    if (leave_at != 0 && membership->room->live.seq.last >= leave_at &&
-        room_member_ends(membership))
-        client_left(membership->client, membership);
-}
-
-/* Its stay has ended and no other is known: one that becomes known begins with a reading of its
- * own, and must not find its rows skipped here. */
-static bool has_left(const struct membership *membership, int64_t seq)
-{
-    return membership->leave_at != 0 && seq >= membership->leave_at && membership->rejoin_at == 0;
+    while ((leaves = absences_first(&membership->away)) != 0 &&
+           membership->room->live.seq.last >= leaves) {
+        if (room_member_ends(membership)) {
+            client_left(membership->client, membership);
+            return;
+        }
+    }
 }
 
 static void submit(struct catchup *catchup);
@@ -107,7 +104,9 @@ static void done(struct pool_job *job)
         return;
     }
     emit_events(catchup);
-    complete = has_left(catchup->membership, catchup->after) ||
+    /* Its stay has ended and no other is known: one that becomes known begins with a reading of its
+     * own, and must not find its rows skipped here. */
+    complete = absences_is_gone(&catchup->membership->away, catchup->after) ||
                (catchup->err == ERR_OK &&
                 (catchup->events.count < PAGE || catchup->after >= catchup->upto));
     event_list_release(&catchup->events);

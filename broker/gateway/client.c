@@ -174,8 +174,8 @@ void client_join(struct client *client, int64_t room_id, int64_t seq)
         membership = client_add_room(client, room_id, seq - 1);
         if (client->state == CLIENT_LIVE)
             room_enter(client->gateway, membership);
-    } else if (membership->leave_at != 0 && seq > membership->leave_at) {
-        membership->rejoin_at = seq;
+    } else {
+        absences_return(&membership->away, seq);
     }
 }
 
@@ -196,5 +196,6 @@ void client_left(struct client *client, struct membership *membership)
     client->room_count--;
     memmove(client->rooms + at, client->rooms + at + 1,
             (client->room_count - at) * sizeof *client->rooms);
+    absences_release(&membership->away);
     free(membership);
 }

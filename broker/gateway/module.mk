@@ -1,6 +1,7 @@
 # The push broker: chat events <-> Socket.IO, fan-out, repair.
 noinst_LIBRARIES += libparley-gateway.a
 libparley_gateway_a_SOURCES = \
+	broker/gateway/absence.c broker/gateway/absence.h \
 	broker/gateway/catchup.c broker/gateway/catchup.h \
 	broker/gateway/claim.c broker/gateway/claim.h \
 	broker/gateway/client.c broker/gateway/client.h \
@@ -26,6 +27,10 @@ libparley_gateway_a_SOURCES = \
 check_PROGRAMS += tests/unit/gateway/seqlog_test
 tests_unit_gateway_seqlog_test_SOURCES = tests/unit/gateway/seqlog_test.c
 tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/absence_test
+tests_unit_gateway_absence_test_SOURCES = tests/unit/gateway/absence_test.c
+tests_unit_gateway_absence_test_LDADD = libparley-gateway.a libparley-base.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/room_test
 tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c \

@@ -169,9 +169,11 @@ static struct stay stay_of(const struct membership *membership)
     };
 
     if (membership->catchup) {
+        int64_t leaves = absences_first(&membership->away);
+
         stay.position = catchup_position(membership);
-        if (membership->leave_at != 0 && stay.position > membership->leave_at)
-            stay.position = membership->leave_at; /* restore.c sees that it is away there */
+        if (leaves != 0 && stay.position > leaves)
+            stay.position = leaves; /* restore.c sees that it is away there */
     } else if (room) {
         if (room->live.seq.last > stay.position)
             stay.position = room->live.seq.last;

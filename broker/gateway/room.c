@@ -45,7 +45,7 @@ void room_enter(struct gateway *gateway, struct membership *membership)
         catchup_begin(membership, room->live.seq.last);
     else
         seqlog_note(&room->live.seq, membership->head);
-    seqlog_note(&room->live.seq, membership->leave_at);
+    seqlog_note(&room->live.seq, absences_last(&membership->away));
     livelog_settle(&room->live);
 }
 
@@ -69,8 +69,7 @@ bool room_leave_at(struct membership *membership, int64_t seq)
 {
     if (seq <= membership->head)
         return false; /* of an earlier stay */
-    membership->leave_at = seq;
-    membership->rejoin_at = 0;
+    absences_leave(&membership->away, seq);
     if (membership->room && !membership->catchup && membership->room->live.seq.last >= seq)
         return room_member_ends(membership);
     if (membership->room)
@@ -80,30 +79,28 @@ bool room_leave_at(struct membership *membership, int64_t seq)
 
 bool room_member_wants(const struct membership *membership, int64_t seq)
 {
-    if (seq <= membership->head)
-        return false;
-    if (membership->leave_at == 0 || seq <= membership->leave_at)
-        return true;
-    return membership->rejoin_at != 0 && seq >= membership->rejoin_at;
+    return seq > membership->head && !absences_cover(&membership->away, seq);
 }
 
 bool room_member_passes(struct membership *membership, const struct event *event)
 {
-    if (event->kind == EVENT_MEMBER_LEFT && membership->leave_at == 0 &&
-        event->subject == membership->client->actor.user_id)
-        membership->leave_at = event->seq;
-    return membership->leave_at != 0 && event->seq >= membership->leave_at;
+    int64_t leaves;
+
+    if (event->kind == EVENT_MEMBER_LEFT && event->subject == membership->client->actor.user_id)
+        absences_leave(&membership->away, event->seq);
+    leaves = absences_first(&membership->away);
+    return leaves != 0 && event->seq >= leaves;
 }
 
 bool room_member_ends(struct membership *membership)
 {
-    membership->leave_at = 0;
-    if (membership->rejoin_at == 0)
+    int64_t back = absences_take(&membership->away);
+
+    if (back == 0)
         return true;
     recoverable_stay_over(membership);
     membership->entered_n = recovery_last(membership->client->gateway);
-    membership->head = membership->rejoin_at - 1;
-    membership->rejoin_at = 0;
+    membership->head = back - 1;
     return false;
 }
 

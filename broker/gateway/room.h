@@ -5,6 +5,7 @@
 #ifndef PARLEY_GATEWAY_ROOM_H
 #define PARLEY_GATEWAY_ROOM_H
 
+#include "broker/gateway/absence.h"
 #include "broker/gateway/livelog.h"
 #include "broker/sio/sio.h"
 
@@ -22,12 +23,11 @@ struct room {
 struct membership {
     struct client *client;
     int64_t room_id;
-    struct room *room; /* NULL until it is entered */
-    size_t index;      /* in room->members */
-    int64_t entered_n; /* events with offsets after this one went to it directly */
-    int64_t head;      /* events up to this seq are not for it: it has them, or predates them */
-    int64_t leave_at;  /* leaves after this seq; 0: stays */
-    int64_t rejoin_at; /* with leave_at: comes back at this seq; 0: does not */
+    struct room *room;    /* NULL until it is entered */
+    size_t index;         /* in room->members */
+    int64_t entered_n;    /* events with offsets after this one went to it directly */
+    int64_t head;         /* events up to this seq are not for it: it has them, or predates them */
+    struct absences away; /* what is known of leaving and coming back after the room's position */
     struct catchup *catchup; /* events between head and the room's position are being read */
 };
 
@@ -48,7 +48,8 @@ bool room_member_wants(const struct membership *membership, int64_t seq);
 /* The log (or a catch-up) has come to `event`: has this stay ended with it? Learns of a leave from
  * the room's own row, too, whichever comes first. */
 bool room_member_passes(struct membership *membership, const struct event *event);
-/* End the stay. True: the membership is over; false: the member comes back at its rejoin_at. */
+/* End the stay. True: the membership is over; false: the member comes back, as its inbox has told.
+ */
 bool room_member_ends(struct membership *membership);
 
 /* ops of livelog */

@@ -113,6 +113,42 @@ static void comes_back_deaf_for_what_was_between(void **state)
     assert_string_equal(world->sockets[0].got, "11 12 15 16 ");
 }
 
+static void several_stays_told_ahead_are_kept_apart(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 1), 10);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 12);
+    inbox(world, 1, 2, EVENT_INBOX_JOINED, 15);
+    inbox(world, 1, 3, EVENT_INBOX_LEFT, 17);
+    inbox(world, 1, 4, EVENT_INBOX_JOINED, 20);
+    feed(world, 11, 21);
+    assert_string_equal(world->sockets[0].got, "11 12 15 16 17 20 21 ");
+    inbox(world, 1, 5, EVENT_INBOX_LEFT, 22);
+    feed(world, 22, 23);
+    assert_string_equal(world->sockets[0].got, "11 12 15 16 17 20 21 22 ");
+}
+
+static void several_stays_are_kept_apart_while_catching_up(void **state)
+{
+    struct world *world = *state;
+
+    enter(connect_user(world, 0, 2), 0);
+    feed(world, 1, 30);
+    enter(connect_user(world, 1, 1), 10);
+    inbox(world, 1, 1, EVENT_INBOX_LEFT, 12);
+    inbox(world, 1, 2, EVENT_INBOX_JOINED, 15);
+    inbox(world, 1, 3, EVENT_INBOX_LEFT, 17);
+    log_head = 30;
+    run_job();
+    feed(world, 31, 31);
+    assert_string_equal(world->sockets[1].got, "11 12 15 16 17 ");
+    inbox(world, 1, 4, EVENT_INBOX_JOINED, 29);
+    log_head = 31;
+    run_job();
+    assert_string_equal(world->sockets[1].got, "11 12 15 16 17 29 30 31 ");
+}
+
 static void a_join_enters_at_its_own_row(void **state)
 {
     struct world *world = *state;
@@ -256,6 +292,8 @@ int main(void)
         CASE(leaves_after_the_seq_of_its_leave),
         CASE(leaves_by_the_rooms_own_row_when_the_inbox_is_late),
         CASE(comes_back_deaf_for_what_was_between),
+        CASE(several_stays_told_ahead_are_kept_apart),
+        CASE(several_stays_are_kept_apart_while_catching_up),
         CASE(a_join_enters_at_its_own_row),
         CASE(leaving_while_catching_up_gets_only_its_stay),
         CASE(catching_up_learns_of_its_leave_from_the_log),
