@@ -14,6 +14,7 @@ import { allReady, replace } from './lib/processes.mjs';
 import { SEED, pick, random } from './lib/random.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
+import { staysHold } from './lib/stays.mjs';
 
 const instance = await instanceFor({ after }, { brokers: 2 });
 const KILLS = LONG ? 220 : 6;
@@ -73,18 +74,6 @@ async function comeAndGo(user, rooms, state) {
   }
 }
 
-/* Seqs at which the user was a member: its own rows of joining and leaving included. */
-function stays(log, username) {
-  const inside = new Set();
-  let member = false;
-  for (const { seq, kind, who } of log) {
-    if (kind === 3 && who === username) member = true;
-    if (member) inside.add(seq);
-    if (kind === 4 && who === username) member = false;
-  }
-  return inside;
-}
-
 test('members that come and go while processes are killed', { timeout: LONG ? 3_600_000 : 120_000 }, async (t) => {
   const { users, rooms, topics } = await scene(instance, { users: 3, rooms: 2 });
   const guests = await signups(instance, 4);
@@ -114,18 +103,7 @@ test('members that come and go while processes are killed', { timeout: LONG ? 3_
   for (const room of rooms) {
     const log = await readLog(instance, topics[room]);
     authorsWereMembers(log);
-    for (const [i, listener] of listeners.entries()) {
-      const inside = stays(log, guests[i].username);
-      for (const session of listener.sessions) {
-        const { live } = session.of(room);
-        rows += live.length;
-        live.forEach((seq, at) => assert.ok(inside.has(seq), `${room}: ${seq} went to one who was out, after ${live.slice(Math.max(0, at - 3), at)}`));
-        for (let seq = live[0]; seq <= live.at(-1); seq++) {
-          if (inside.has(seq)) assert.ok(live.includes(seq), `${room}: ${seq} did not come, between ${live[0]} and ${live.at(-1)}`);
-        }
-        ledger.rising(live, `${listener.name}, ${room}`);
-      }
-    }
+    for (const [i, listener] of listeners.entries()) rows += staysHold(listener, room, log, guests[i].username);
     logs[room] = await ledger.readLog(instance, room, topics[room]);
   }
   ledger.checkLogs(logs);

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { readLog } from '../integration/lib/logs.mjs';
 import { signups, unique } from '../integration/lib/users.mjs';
 import { quantile, until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
@@ -13,6 +14,7 @@ import { brokerNames, metric, rewire } from './lib/processes.mjs';
 import { random } from './lib/random.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
+import { staysHold } from './lib/stays.mjs';
 
 const instance = await instanceFor({ after }, { brokers: 2 });
 const proxy = await MqttProxy.start({ after }, instance.status.mqtt);
@@ -113,6 +115,26 @@ describe('through a proxy', () => {
     await other.settle();
     await new Promise((resolve) => { setTimeout(resolve, 1300); });
     assert.deepEqual(client.received('newMessage', from), []);
+  });
+
+  test('stays that begin and end before the room\'s log has come', async (t) => {
+    const { users: [ann, bob], rooms: [room], topics } = await scene(instance, { users: 2, rooms: 1 });
+    const [eve, kim] = await signups(instance, 2);
+    const listeners = [eve, kim].map((user, i) => new Listener(t, instance.status.brokers[i], user, { since: false, history: 0 }));
+    await Promise.all(listeners.map((each) => each.ready()));
+    /* Inboxes tell of it at once; of the room only what the sweep finds. */
+    proxy.rule = (_, { topic }) => (/rooms/.test(topic) ? 'drop' : 'pass');
+    t.after(() => { proxy.rule = undefined; });
+    await bob.connect(t, { auth: { history: 0 } });
+    for (let round = 0; round < (LONG ? 200 : 25); round++) {
+      for (const user of [eve, kim]) await (round % 2 ? user.leave(room) : user.join(room));
+      await ann.say(room, `round ${round}`);
+    }
+    const { seq } = await ann.say(room, 'the end');
+    for (const each of listeners) await until(`${each.name} to be in`, () => each.current.last(room) >= seq);
+    const log = await readLog(instance, topics[room]);
+    assert.ok(staysHold(listeners[0], room, log, eve.username) > 50);
+    assert.ok(staysHold(listeners[1], room, log, kim.username) > 50);
   });
 });
 
