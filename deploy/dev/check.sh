@@ -175,21 +175,6 @@ check_system()
     unset PARLEY_VARIANT PARLEY_ECHO_SERVER
 }
 
-# Threads against each other, watched. A kernel with too much address randomisation refuses to run it.
-check_threads()
-{
-    build_tree tsan
-    export TSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer"
-    if "$ROOT/build-tsan/parleyctl" --help >/dev/null 2>&1; then
-        check_runner "fault tests, tsan" env PARLEY_VARIANT=tsan \
-            node --test --test-reporter=spec "$ROOT"/tests/faults/{order,recovery}.test.mjs
-    else
-        check_head "fault tests, tsan"
-        echo "SKIP ThreadSanitizer does not run on this kernel"
-        SKIPPED=$((SKIPPED + 1))
-    fi
-}
-
 # Nothing that a sanitizer had to say, in any process of any test.
 check_reports()
 {
