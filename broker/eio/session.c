@@ -265,6 +265,8 @@ static void session_free(struct eio_session *session)
 
     eio_timer_cancel(&server->timers, &session->timer);
     eio_timer_cancel(&server->timers, &session->upgrade_timer);
+    if (session->post) /* its body is still being read: it will find no session */
+        session->post->session = NULL;
     list_remove(&session->dirty);
     list_remove(&session->dead);
     strtab_remove(&server->sessions, &session->node);
