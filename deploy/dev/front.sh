@@ -29,7 +29,8 @@ front_configure()
     mkdir -p "$DATA/lighttpd/uploads"
     fill "$ROOT/deploy/lighttpd/parley.conf.in" PORT="$HTTP_PORT" BIND=127.0.0.1 \
         SOCKETS="$sockets" WEB="$ROOT/build/web" UPLOADS="$DATA/lighttpd/uploads" \
-        FCGI_SOCKET="${SETTINGS[fcgi.socket]}" SIO_PATH="$sio_path" BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" \
+        FCGI_SOCKET="${SETTINGS[fcgi.socket]}" SIO_PATH="$sio_path" \
+        BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" \
         FDS="$fds" CONNECTIONS=$((fds / 2)) |
         write_file 600 "$DATA/lighttpd/lighttpd.conf"
     "$program" -tt -f "$DATA/lighttpd/lighttpd.conf" >/dev/null ||

@@ -146,7 +146,8 @@ up_scripts()
     for ((i = 1; i <= BROKERS; i++)); do
         printf '#!/bin/sh\nexec env %s %s %s %s/parley-broker --config %s/parley.conf\n' \
             "PARLEY_BROKER_PORT=${BROKER_PORTS[i - 1]}" "PARLEY_BROKER_ID=broker-$i" \
-            "PARLEY_BROKER_SID_PREFIX=b$i-" "$BUILD" "$DATA" | write_file 700 "$DATA/run/broker-$i.run"
+            "PARLEY_BROKER_SID_PREFIX=b$i-" "$BUILD" "$DATA" |
+            write_file 700 "$DATA/run/broker-$i.run"
     done
 }
 
