@@ -7,7 +7,7 @@ SKIPPED=0
 
 check_head()
 {
-    printf '\n== %s\n' "$*"
+    printf '\n== %s (after %d s)\n' "$*" "$SECONDS"
 }
 
 # check_one NAME COMMAND...: a command that is a test by itself.
@@ -173,6 +173,23 @@ check_system()
     export PARLEY_VARIANT=asan
     check_runner "integration tests, asan" node "$runner" --spec badinput gateway
     unset PARLEY_VARIANT PARLEY_ECHO_SERVER
+    check_threads
+}
+
+# Threads against each other, under load and faults, watched. A kernel with more address
+# randomisation than ThreadSanitizer's runtime can live with refuses to run it.
+check_threads()
+{
+    export TSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:suppressions=$ROOT/tests/faults/tsan.supp"
+    if "$ROOT/build-tsan/parleyctl" --help >/dev/null 2>&1; then
+        check_runner "fault tests, tsan" env PARLEY_VARIANT=tsan \
+            node --test --test-reporter=spec --test-concurrency=1 \
+            "$ROOT"/tests/faults/{order,recovery,nonce}.test.mjs
+    else
+        check_head "fault tests, tsan"
+        SKIPPED=$((SKIPPED + 1))
+        echo "skip ThreadSanitizer does not run here"
+    fi
 }
 
 # Nothing that a sanitizer had to say, in any process of any test.

