@@ -5,12 +5,12 @@
  *         -> subscribe the inbox (SUBACK, or MQTT is down, or patience ends)
  *         -> admit: one snapshot of rooms, positions and inbox, and the first piece of history
  *         -> accepted; with a session: what was missed (restore.c), and live
- *         -> history, streamed with back-pressure
- *         -> for `since`: what was missed of edits and memberships, as the events themselves
+ *         -> the history and what `since` missed (backlog.c)
  *         -> live: enter every room from the snapshot's position
  */
 #include "broker/gateway/connect.h"
 
+#include "broker/gateway/backlog.h"
 #include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/relay.h"
@@ -22,34 +22,26 @@
 #include "shared/chat/read.h"
 
 #define SUBACK_PATIENCE_MS 1000
-#define RETRY_MS 200
-#define RETRIES_MAX 25 /* reads that fail before the client is told to come back */
-#define ADMIT_MAX 20   /* snapshots taken while the inbox keeps moving on */
-#define REPLAY_PAGE 200
+#define ADMIT_MAX 20 /* snapshots taken while the inbox keeps moving on */
 
 struct connecting {
     struct pool_job job; /* first; one at a time */
     struct gateway *gateway;
     struct client *client; /* NULL: cancelled */
     struct chat_actor actor;
-    struct loop_timer *timer; /* patience with SUBACK; pause before a retry */
+    struct loop_timer *timer; /* patience with SUBACK */
     char *auth;
     struct chat_connect_options options;
     struct chat_admission admission;
     struct chat_history history;
-    size_t piece_bytes;
-    struct sio_stream *stream;
-    struct buf piece;
-    struct event_list events;
+    struct buf piece; /* of history, the first */
     struct restore_wish wish;
     struct claim *claim;     /* asking for the session */
     struct restore *restore; /* replaying */
-    size_t replay_room;
-    int64_t replay_after;
+    struct backlog *backlog; /* telling what was */
     enum err err;
     int tries;
-    char offset[OFFSET_SIZE]; /* of the history */
-    bool admitting, job_running, streaming, replayed;
+    bool admitting, job_running;
 };
 
 static void connecting_free(struct connecting *c)
@@ -58,14 +50,13 @@ static void connecting_free(struct connecting *c)
     free(c->auth);
     chat_admission_release(&c->admission);
     buf_release(&c->piece);
-    event_list_release(&c->events);
     free(c);
 }
 
 /* Free a cancelled one once nothing refers to it any more. */
 static void maybe_free(struct connecting *c)
 {
-    if (!c->client && !c->job_running && !c->stream)
+    if (!c->client && !c->job_running)
         connecting_free(c);
 }
 
@@ -80,6 +71,7 @@ void connect_cancel(struct client *client)
     loop_timer_stop(c->timer);
     claim_cancel(c->claim);
     restore_cancel(c->restore);
+    backlog_cancel(c->backlog);
     maybe_free(c);
 }
 
@@ -109,17 +101,6 @@ static void deny_new(struct gateway *gateway, struct sio_socket *socket, enum er
     connect_deny(socket, err, err_message(err));
 }
 
-static bool submit(struct connecting *c, void (*run)(struct pool_job *, struct db *),
-                   void (*done)(struct pool_job *))
-{
-    c->job = (struct pool_job){.run = run, .done = done};
-    c->err = ERR_OK;
-    c->job_running = pool_submit(c->gateway->readers, &c->job) == ERR_OK;
-    if (!c->job_running)
-        client_close(c->client);
-    return c->job_running;
-}
-
 /* A job has come back: false if there is nobody to go on for. */
 static bool resume(struct connecting *c)
 {
@@ -132,183 +113,16 @@ static bool resume(struct connecting *c)
 
 /* ---- live ---- */
 
-static void go_live(struct connecting *c)
+static void go_live(struct connecting *c, bool replayed)
 {
     struct client *client = c->client;
 
     client->state = CLIENT_LIVE;
     if (client->session)
-        recoverable_live(client->session, c->replayed);
+        recoverable_live(client->session, replayed);
     for (size_t i = 0; i < client->room_count; i++)
         room_enter(client->gateway, client->rooms[i]);
     connect_cancel(client);
-}
-
-/* ---- since: what is not part of history follows as events ---- */
-
-static void replay_next(struct connecting *c);
-
-static void replay_run(struct pool_job *job, struct db *db)
-{
-    struct connecting *c = (struct connecting *)job;
-    const struct chat_position *room = &c->admission.rooms[c->replay_room];
-
-    c->err = chat_log_read(db, LOG_ROOM, room->room_id, c->replay_after, room->head, REPLAY_PAGE,
-                           true, &c->events);
-}
-
-static void retry_later(struct connecting *c)
-{
-    if (++c->tries > RETRIES_MAX)
-        client_close(c->client);
-    else
-        loop_timer_start(c->timer, RETRY_MS, 0);
-}
-
-static void replay_done(struct pool_job *job)
-{
-    struct connecting *c = (struct connecting *)job;
-    bool page_full = c->events.count == REPLAY_PAGE;
-
-    if (!resume(c))
-        return;
-    if (c->err != ERR_OK) {
-        retry_later(c);
-        return;
-    }
-    for (size_t i = 0; i < c->events.count; i++) {
-        const struct event *event = &c->events.items[i];
-
-        c->replay_after = event->seq;
-        if (event->json && !client_hides(c->client, event->author))
-            client_emit_json(c->client, span_make(event->json, event->json_len));
-    }
-    event_list_release(&c->events);
-    event_list_init(&c->events);
-    if (!page_full) {
-        c->replay_room++;
-        c->replay_after = 0;
-    }
-    replay_next(c);
-}
-
-static void replay_next(struct connecting *c)
-{
-    const struct chat_admission *admission = &c->admission;
-
-    for (; c->replay_room < admission->room_count; c->replay_room++, c->replay_after = 0) {
-        const struct chat_position *room = &admission->rooms[c->replay_room];
-
-        if (!room->since || room->after >= room->head)
-            continue;
-        if (c->replay_after < room->after)
-            c->replay_after = room->after;
-        c->replayed = true;
-        submit(c, replay_run, replay_done);
-        return;
-    }
-    go_live(c);
-}
-
-/* ---- history ---- */
-
-static void history_next(struct connecting *c);
-
-static void history_run(struct pool_job *job, struct db *db)
-{
-    struct connecting *c = (struct connecting *)job;
-    struct chat_history before = c->history;
-
-    buf_clear(&c->piece);
-    c->err = chat_history_next(db, &c->history, c->piece_bytes, &c->piece);
-    if (c->err != ERR_OK)
-        c->history = before;
-}
-
-static void history_finish(struct connecting *c)
-{
-    c->streaming = false;
-    c->tries = 0;
-    replay_next(c);
-}
-
-/* What ends the event: its offset, for a client that can be recovered. */
-static void history_end(struct connecting *c, struct buf *out)
-{
-    if (c->offset[0] != '\0')
-        buf_addf(out, ",\"%s\"", c->offset);
-    buf_add_char(out, ']');
-}
-
-static void history_done(struct pool_job *job)
-{
-    struct connecting *c = (struct connecting *)job;
-    bool last = c->history.done; /* on_want may start the next read while we write */
-
-    if (!resume(c))
-        return;
-    if (c->err != ERR_OK) {
-        retry_later(c);
-        return;
-    }
-    c->tries = 0;
-    if (!c->stream) /* the socket is about to be gone */
-        return;
-    sio_stream_write(c->stream, buf_span(&c->piece));
-    if (!last)
-        return; /* on_want asks for more */
-    buf_clear(&c->piece);
-    history_end(c, &c->piece);
-    sio_stream_write(c->stream, buf_span(&c->piece));
-    sio_stream_end(c->stream);
-    c->stream = NULL;
-    history_finish(c);
-}
-
-static void history_next(struct connecting *c)
-{
-    if (!c->job_running && c->streaming && !c->history.done)
-        submit(c, history_run, history_done);
-}
-
-static void on_want(void *arg)
-{
-    struct connecting *c = arg;
-
-    if (c->client && c->client->state != CLIENT_GONE && !loop_timer_active(c->timer))
-        history_next(c);
-}
-
-static void on_gone(void *arg)
-{
-    struct connecting *c = arg;
-
-    c->stream = NULL;
-    maybe_free(c);
-}
-
-/* The first piece came with the snapshot; most histories end with it. */
-static void history_begin(struct connecting *c)
-{
-    struct buf out;
-
-    buf_init(&out, BUF_MAX_DEFAULT);
-    buf_add_str(&out, "[\"updateChatHistory\",");
-    buf_add_span(&out, buf_span(&c->piece));
-    if (!c->history.done && c->client->session)
-        recoverable_offset(c->client->session, 0, 0, c->offset);
-    if (c->history.done) {
-        buf_add_char(&out, ']');
-        client_emit_json(c->client, buf_span(&out));
-        history_finish(c);
-    } else {
-        size_t window = (size_t)conf_int(c->gateway->conf, CONF_LIMIT_HISTORY_MEMORY_BYTES);
-
-        c->streaming = true;
-        c->stream = sio_stream_begin(c->client->socket, window, on_want, on_gone, c);
-        sio_stream_write(c->stream, buf_span(&out));
-    }
-    buf_release(&out);
 }
 
 /* ---- admission ---- */
@@ -325,7 +139,8 @@ static void admit_run(struct pool_job *job, struct db *db)
     if (c->err != ERR_OK)
         return;
     c->history = (struct chat_history){.admission = &c->admission};
-    history_run(job, db);
+    buf_clear(&c->piece);
+    c->err = chat_history_next(db, &c->history, backlog_piece_bytes(c->gateway), &c->piece);
 }
 
 /* CONNECT is answered: with the session it had, a new one, or none. */
@@ -374,7 +189,15 @@ static void on_restored(void *arg)
     struct connecting *c = arg;
 
     c->restore = NULL;
-    go_live(c);
+    go_live(c, false);
+}
+
+static void on_told(void *arg, bool replayed)
+{
+    struct connecting *c = arg;
+
+    c->backlog = NULL;
+    go_live(c, replayed);
 }
 
 /* The client learns of everything up to the snapshot. */
@@ -390,7 +213,8 @@ static void bring_up(struct connecting *c)
     }
     if (record)
         recoverable_forget_record(session);
-    history_begin(c);
+    c->backlog = backlog_new(c->client, &c->admission, &c->history, &c->piece, on_told, c);
+    backlog_run(c->backlog);
 }
 
 static void admit_done(struct pool_job *job)
@@ -417,7 +241,10 @@ static void admit(struct connecting *c)
 {
     c->admitting = true;
     loop_timer_stop(c->timer);
-    submit(c, admit_run, admit_done);
+    c->job = (struct pool_job){.run = admit_run, .done = admit_done};
+    c->job_running = pool_submit(c->gateway->readers, &c->job) == ERR_OK;
+    if (!c->job_running)
+        client_close(c->client);
 }
 
 void connect_subscribed(struct client *client)
@@ -473,19 +300,13 @@ static void find_session(struct connecting *c)
         on_claimed(c, taken == TAKEN_OK ? &record : NULL);
 }
 
-/* Patience with SUBACK is over, or it is time to try a read again. */
+/* Patience with SUBACK is over. */
 static void on_timer(void *arg)
 {
     struct connecting *c = arg;
 
-    if (!c->client || c->client->state == CLIENT_GONE || c->job_running)
-        return;
-    if (!c->admitting)
+    if (c->client && c->client->state != CLIENT_GONE && !c->admitting)
         admit(c);
-    else if (c->streaming)
-        history_next(c);
-    else
-        replay_next(c);
 }
 
 /* ---- begin ---- */
@@ -544,9 +365,7 @@ void connect_begin(struct sio_socket *socket, struct span auth)
     c->client = client;
     c->timer = loop_timer_new(gateway->loop, on_timer, c);
     restore_wish_parse(span_make(c->auth, auth.len), &c->wish);
-    c->piece_bytes = (size_t)conf_int(gateway->conf, CONF_LIMIT_HISTORY_MEMORY_BYTES) / 4;
     buf_init(&c->piece, BUF_MAX_DEFAULT);
-    event_list_init(&c->events);
     if (client->user->client_count > conf_int(gateway->conf, CONF_LIMIT_CONNECTIONS_PER_USER))
         client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
     else

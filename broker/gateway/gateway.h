@@ -3,7 +3,8 @@
  * broker/gateway: the one context, and how its files reach each other. Everything runs on the
  * loop's thread; what blocks goes to the pools.
  *
- *   connect.c  admission: token, inbox subscription, snapshot, history, going live
+ *   connect.c  admission: token, inbox subscription, snapshot, going live
+ *   backlog.c  the history and what `since` missed
  *   client.c   a socket with its user and its memberships    user.c  a user's inbox
  *   room.c     a room's log and its local members            livelog.c  what both have in common
  *   command.c  events from clients -> chat commands -> answers

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libparley-gateway.a
 libparley_gateway_a_SOURCES = \
 	broker/gateway/absence.c broker/gateway/absence.h \
+	broker/gateway/backlog.c broker/gateway/backlog.h \
 	broker/gateway/catchup.c broker/gateway/catchup.h \
 	broker/gateway/claim.c broker/gateway/claim.h \
 	broker/gateway/client.c broker/gateway/client.h \
