@@ -129,6 +129,8 @@ check_end()
 {
     trap '' INT TERM HUP
     check_leftovers || true
+    # A test that was interrupted may have left a disk to fill.
+    grep -o " $CHECK_TMP/[^ ]*" /proc/mounts | xargs -r umount || true
     [ -n "${PARLEY_KEEP:-}" ] || rm -rf "$CHECK_TMP"
 }
 

@@ -59,7 +59,8 @@ postgres_place()
     fi
 }
 
-# Make the cluster, unless it is there. It gets its name only when it is complete. Its thousand files
+# Make the cluster, unless it is there. It gets its name only when it is complete; an empty folder that
+# waits for it (on a disk of its own, say) is replaced. Its thousand files
 # are brought to the disk beside the start, not before it: that takes longer than all the rest.
 postgres_create()
 {
@@ -79,7 +80,7 @@ postgres_create()
     rm -f "$SOCKETS/pg/password"
     printf "include 'parley.conf'\n" >>"$fresh/postgresql.conf"
     printf 'local all all scram-sha-256\n' >"$fresh/pg_hba.conf"
-    mv "$fresh" "$PGDATA"
+    mv -T "$fresh" "$PGDATA"
     PG_IS_NEW=1
 }
 

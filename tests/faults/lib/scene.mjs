@@ -5,8 +5,9 @@ import { signups, unique } from '../../integration/lib/users.mjs';
 export const LONG = process.env.PARLEY_LONG === '1';
 
 /** An instance whose tokens outlive the test, and whose limits it does not meet by accident. */
-export function instanceFor(t, { brokers = 1, set = {} } = {}) {
+export function instanceFor(t, { brokers = 1, set = {}, prepare } = {}) {
   return started(t, {
+    prepare,
     args: ['--brokers', String(brokers)],
     set: { 'auth.access_ttl_s': 86400, 'limits.connections_per_user': 10000, 'limits.connections_per_address': 20000, ...set },
   });

@@ -164,9 +164,13 @@ class Instance {
   }
 }
 
-/** An instance of this file's own; ended, with its data, after the test or suite `t`. */
-export async function started(t, { set = {}, args = [] } = {}) {
+/**
+ * An instance of this file's own; ended, with its data, after the test or suite `t`. `prepare(data)`
+ * is called with its empty data folder.
+ */
+export async function started(t, { set = {}, args = [], prepare } = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'parley-test-'));
+  await prepare?.(data);
   const settings = Object.entries({ ...QUICK, ...set }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const instance = new Instance(data);
   const end = async () => {
