@@ -1,4 +1,4 @@
-/* /channels/{name}/messages: pages of history, one message, and sending. */
+/* /channels/{name}/messages: pages of history, sending; one message: reading, editing, deleting. */
 #include "fcgi/resources.h"
 
 #include "fcgi/command.h"
@@ -101,4 +101,35 @@ void messages_get(struct call *call)
                                     &call->response->body);
     if (err)
         response_error(call->response, err);
+}
+
+/* A command about the message in the path; NULL if there can be none, which is the response. */
+static struct chat_command *command_about(struct call *call, enum chat_verb verb)
+{
+    if (parse_seq(call->request->args[1]) == 0) {
+        response_error(call->response, ERR_MESSAGE_NOT_FOUND);
+        return NULL;
+    }
+    struct chat_command *command = command_new(call, verb);
+    chat_command_preset(command, CHAT_FIELD_ROOM, call->request->args[0]);
+    chat_command_preset(command, CHAT_FIELD_SEQ, call->request->args[1]);
+    return command;
+}
+
+void messages_edit(struct call *call)
+{
+    struct chat_command *command = command_about(call, CHAT_EDIT_MESSAGE);
+
+    if (command && command_run(call, command, buf_span(&call->request->body)))
+        command_resource(call, command, 200);
+    chat_command_free(command);
+}
+
+void messages_delete(struct call *call)
+{
+    struct chat_command *command = command_about(call, CHAT_DELETE_MESSAGE);
+
+    if (command && command_run(call, command, SPAN_NONE))
+        response_empty(call->response, 204);
+    chat_command_free(command);
 }

@@ -30,6 +30,8 @@ void members_leave(struct call *call);
 void messages_list(struct call *call);
 void messages_send(struct call *call);
 void messages_get(struct call *call);
+void messages_edit(struct call *call);
+void messages_delete(struct call *call);
 
 /* GET /history: all rooms of mine, streamed. */
 void history_get(struct call *call);

@@ -26,6 +26,8 @@ static const struct route routes[] = {
     {METHOD_GET,    API_BASE "/channels/{name}/messages",       ROUTE_AUTH,   messages_list},
     {METHOD_POST,   API_BASE "/channels/{name}/messages",       ROUTE_AUTH,   messages_send},
     {METHOD_GET,    API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_get},
+    {METHOD_PATCH,  API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_edit},
+    {METHOD_DELETE, API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_delete},
     {METHOD_GET,    API_BASE "/history",                        ROUTE_AUTH,   history_get},
     {METHOD_GET,    "/healthz",                                 ROUTE_PUBLIC, health_live},
     {METHOD_GET,    "/readyz",                                  ROUTE_PUBLIC, health_ready},

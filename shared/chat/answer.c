@@ -13,6 +13,7 @@ static const char *const sentences[CHAT_VERB_COUNT] = {
     [CHAT_SEND_MESSAGE] = "Message sent.",      [CHAT_CREATE_CHANNEL] = "Channel created.",
     [CHAT_JOIN_CHANNEL] = "Channel joined.",    [CHAT_LEAVE_CHANNEL] = "Channel left.",
     [CHAT_UPDATE_CHANNEL] = "Channel updated.", [CHAT_DELETE_CHANNEL] = "Channel deleted.",
+    [CHAT_EDIT_MESSAGE] = "Message edited.",    [CHAT_DELETE_MESSAGE] = "Message deleted.",
     [CHAT_GET_HISTORY] = "History read.",
 };
 
@@ -57,8 +58,11 @@ static void write_success(const struct chat_command *command, struct json_writer
     enum chat_verb verb = command->def->verb;
     json_cstr(w, "message", sentences[verb]);
     json_string(w, "room", room_name(command));
-    if (verb == CHAT_SEND_MESSAGE || verb == CHAT_JOIN_CHANNEL)
+    if (verb == CHAT_SEND_MESSAGE || verb == CHAT_JOIN_CHANNEL || verb == CHAT_EDIT_MESSAGE ||
+        verb == CHAT_DELETE_MESSAGE)
         json_int(w, "seq", command->seq);
+    if (command->event_seq != 0)
+        json_int(w, "eventSeq", command->event_seq);
     if (verb == CHAT_SEND_MESSAGE && span_present(shown_nonce(command)))
         json_string(w, "nonce", shown_nonce(command));
     if (verb == CHAT_GET_HISTORY) {
@@ -88,6 +92,7 @@ static void write_message(const struct chat_command *command, struct json_writer
         .text = buf_span(&command->text),
         .nonce = shown_nonce(command),
         .at_us = command->at_us,
+        .edited_us = command->edited_us,
     };
     render_message(w, NULL, room_name(command), &message);
 }
@@ -108,6 +113,7 @@ void chat_command_resource(const struct chat_command *command, struct buf *out)
     json_begin(&w, out);
     switch (command->def->verb) {
     case CHAT_SEND_MESSAGE:
+    case CHAT_EDIT_MESSAGE:
         write_message(command, &w);
         break;
     case CHAT_CREATE_CHANNEL:

@@ -43,6 +43,8 @@ enum { CHAT_BARRIER = 1, CHAT_SILENT = 2 };
     X(CHAT_LEAVE_CHANNEL, "leaveChannel", CHAT_BARRIER)                                            \
     X(CHAT_UPDATE_CHANNEL, "updateChannel", CHAT_BARRIER)                                          \
     X(CHAT_DELETE_CHANNEL, "deleteChannel", CHAT_BARRIER)                                          \
+    X(CHAT_EDIT_MESSAGE, "editMessage", CHAT_BARRIER)                                              \
+    X(CHAT_DELETE_MESSAGE, "deleteMessage", CHAT_BARRIER)                                          \
     X(CHAT_GET_HISTORY, "getHistory", 0)
 
 enum chat_verb {

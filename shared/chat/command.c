@@ -49,6 +49,17 @@ static const struct chat_field_def fields_CHAT_UPDATE_CHANNEL[] = {
     {"newName", CHAT_FIELD_NEW_NAME, FIELD_STRING, false},
     {0},
 };
+static const struct chat_field_def fields_CHAT_EDIT_MESSAGE[] = {
+    {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
+    {"seq", CHAT_FIELD_SEQ, FIELD_NUMBER, true},
+    {"text", CHAT_FIELD_TEXT, FIELD_STRING, true},
+    {0},
+};
+static const struct chat_field_def fields_CHAT_DELETE_MESSAGE[] = {
+    {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
+    {"seq", CHAT_FIELD_SEQ, FIELD_NUMBER, true},
+    {0},
+};
 static const struct chat_field_def fields_CHAT_GET_HISTORY[] = {
     {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
     {"before", CHAT_FIELD_BEFORE, FIELD_NUMBER, false},
@@ -78,6 +89,8 @@ static chat_run_fn *const run_functions[CHAT_VERB_COUNT] = {
     [CHAT_LEAVE_CHANNEL] = leave_channel_run,
     [CHAT_UPDATE_CHANNEL] = update_channel_run,
     [CHAT_DELETE_CHANNEL] = delete_channel_run,
+    [CHAT_EDIT_MESSAGE] = edit_message_run,
+    [CHAT_DELETE_MESSAGE] = delete_message_run,
     [CHAT_GET_HISTORY] = get_history_run,
 };
 

@@ -46,8 +46,9 @@ struct chat_command {
 
     /* ---- the request, complete after a decode that returned ERR_OK ---- */
     struct buf room_key;                  /* folded name of the room it is about; empty if none */
-    struct buf text;                      /* sendMessage */
-    struct buf nonce;                     /* sendMessage: the client's, or one of nonce_make */
+    struct buf text;                      /* sendMessage, editMessage */
+    struct buf nonce;                     /* sendMessage: the client's, or one of nonce_make;
+                                             editMessage: the message's, once it ran */
     unsigned char body_hash[DIGEST_SIZE]; /* of text: tells a resend from a misused nonce */
 
     struct chat_value values[CHAT_FIELD_COUNT];
@@ -69,6 +70,8 @@ struct chat_command {
     bool replay;                /* the nonce (or the room) existed: nothing was written */
     int64_t seq;                /* of the row written, or of the replayed one */
     int64_t at_us;              /* its date */
+    int64_t edited_us;          /* editMessage: when; 0: never */
+    int64_t event_seq;          /* editMessage, deleteMessage: of the row written; 0: none */
     int64_t until_us;           /* muted, banned: until when; INT64_MAX: for good; 0: not set */
     int64_t retry_after_ms;     /* rate_limited */
     struct chat_room_view room; /* what is known of the room; name is owned; id 0: none */
@@ -84,7 +87,7 @@ struct chat_command {
 typedef enum chat_progress chat_run_fn(struct chat_command *command, struct db *db);
 
 chat_run_fn create_channel_run, join_channel_run, leave_channel_run, update_channel_run,
-    delete_channel_run, get_history_run;
+    delete_channel_run, edit_message_run, delete_message_run, get_history_run;
 
 /* The command is done with `err` (made public). Always CHAT_DONE. */
 enum chat_progress command_finish(struct chat_command *command, enum err err);

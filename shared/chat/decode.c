@@ -145,6 +145,20 @@ static void check_send(struct chat_command *command)
     digest_make(buf_span(&command->text), command->body_hash);
 }
 
+static void check_message(struct chat_command *command)
+{
+    take_room_key(command, CHAT_FIELD_ROOM, "room");
+}
+
+static void check_edit(struct chat_command *command)
+{
+    struct span text = command_text(command, CHAT_FIELD_TEXT);
+    check_message(command);
+    if (span_present(text))
+        check(command, "text", rule_message_text(command->chat->conf, text));
+    buf_add_span(&command->text, text);
+}
+
 /* False if there is a status and it is none. */
 static bool check_status(struct chat_command *command)
 {
@@ -224,6 +238,7 @@ static check_fn *const checks[CHAT_VERB_COUNT] = {
     [CHAT_SEND_MESSAGE] = check_send,     [CHAT_CREATE_CHANNEL] = check_create,
     [CHAT_JOIN_CHANNEL] = check_room,     [CHAT_LEAVE_CHANNEL] = check_room,
     [CHAT_UPDATE_CHANNEL] = check_update, [CHAT_DELETE_CHANNEL] = check_room,
+    [CHAT_EDIT_MESSAGE] = check_edit,     [CHAT_DELETE_MESSAGE] = check_message,
     [CHAT_GET_HISTORY] = check_history,
 };
 
@@ -236,10 +251,10 @@ static const char *object_problem(const struct chat_command *command, struct spa
     return json_type_of(json) == JSON_OBJECT ? NULL : "must be an object";
 }
 
-/* Only what is valid is charged: the rest costs a scan. */
+/* Only what is valid is charged: the rest costs a scan. An edit reaches as many as a send. */
 static enum err charge(struct chat_command *command)
 {
-    if (command->def->verb != CHAT_SEND_MESSAGE)
+    if (command->def->verb != CHAT_SEND_MESSAGE && command->def->verb != CHAT_EDIT_MESSAGE)
         return ERR_OK;
     command->retry_after_ms = chat_limit_send(command->chat, command->actor.user_id);
     return command->retry_after_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;

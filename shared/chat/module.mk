@@ -9,6 +9,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/command.c \
 	shared/chat/create_channel.c \
 	shared/chat/decode.c \
+	shared/chat/edit_message.c \
 	shared/chat/join_channel.c \
 	shared/chat/leave_channel.c \
 	shared/chat/lists.c \
@@ -43,6 +44,7 @@ check_PROGRAMS += \
 	tests/unit/chat/channels_test \
 	tests/unit/chat/decode_test \
 	tests/unit/chat/direct_test \
+	tests/unit/chat/edit_test \
 	tests/unit/chat/gate_test \
 	tests/unit/chat/lists_test \
 	tests/unit/chat/lost_test \
@@ -62,6 +64,9 @@ tests_unit_chat_rules_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_direct_test_SOURCES = tests/unit/chat/direct_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_direct_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_direct_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_edit_test_SOURCES = tests/unit/chat/edit_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_edit_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_edit_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_races_test_SOURCES = tests/unit/chat/races_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_races_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_races_test_LDADD = $(CHAT_TEST_LIBS)

@@ -81,10 +81,8 @@ static void render_message_deleted(const struct log_row *row, struct json_writer
 {
     json_cstr(w, NULL, "messageDeleted");
     json_object(w, NULL);
-    json_string(w, "room", row->room_name);
-    json_int(w, "seq", row->message.seq);
+    message_members(w, row->room_name, &row->message);
     json_int(w, "eventSeq", row->seq);
-    json_date(w, "date", row->at_us);
     json_object_end(w);
 }
 

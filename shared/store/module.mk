@@ -4,6 +4,7 @@ libparley_store_a_SOURCES = \
 	shared/store/admission.c shared/store/admission.h \
 	shared/store/alive.h shared/store/field.h \
 	shared/store/change.c shared/store/change.h \
+	shared/store/edit.c shared/store/edit.h \
 	shared/store/history.c shared/store/history.h \
 	shared/store/listing.c shared/store/listing.h \
 	shared/store/log.c shared/store/log.h \

@@ -2,15 +2,17 @@
 import assert from 'node:assert/strict';
 import * as check from './check.mjs';
 
-/* Events that are rows of a room's log, numbered by `seq`. */
-const ROWS = new Set(['newMessage', 'memberJoined', 'memberLeft', 'memberUpdated', 'channelUpdated', 'channelDeleted']);
+/* Events that are rows of a room's log, numbered by `seq`, or by `eventSeq` where `seq` is a message's. */
+const ROWS = new Set([
+  'newMessage', 'messageUpdated', 'messageDeleted', 'memberJoined', 'memberLeft', 'memberUpdated', 'channelUpdated', 'channelDeleted',
+]);
 
 /** Seqs of the live rows of `room`, in the order they came. */
 export function liveRows(client, room, from = 0) {
   const seqs = [];
   for (let i = from; i < client.events.length; i++) {
     const { event, body } = client.events[i];
-    if (ROWS.has(event) && body.room === room) seqs.push(body.seq);
+    if (ROWS.has(event) && body.room === room) seqs.push(body.eventSeq ?? body.seq);
   }
   return seqs;
 }

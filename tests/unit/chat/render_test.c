@@ -90,8 +90,12 @@ static void an_edit_shows_the_message_as_it_is_now(void **state)
                  "\"sender\":\"ann\",\"text\":\"a\\nb\",\"date\":\"" AT_TEXT "\","
                  "\"editedAt\":\"2026-11-22T18:30:00.124Z\",\"eventSeq\":12}]");
     row.kind = EVENT_MESSAGE_DELETED;
-    expect(&row, "[\"messageDeleted\",{\"room\":\"r\\\"1\",\"seq\":9,\"eventSeq\":12,"
-                 "\"date\":\"" AT_TEXT "\"}]");
+    row.message.text = SPAN_NONE;
+    row.message.deleted_us = AT + 2000;
+    expect(&row, "[\"messageDeleted\",{\"room\":\"r\\\"1\",\"seq\":9,\"kind\":\"text\","
+                 "\"sender\":\"ann\",\"text\":\"\",\"date\":\"" AT_TEXT "\","
+                 "\"editedAt\":\"2026-11-22T18:30:00.124Z\","
+                 "\"deletedAt\":\"2026-11-22T18:30:00.125Z\",\"eventSeq\":12}]");
 }
 
 static void a_deleted_message_has_no_text(void **state)

@@ -25,6 +25,8 @@ static void stand_in(const char *name, struct call *call);
     X(messages_list)                                                                               \
     X(messages_send)                                                                               \
     X(messages_get)                                                                                \
+    X(messages_edit)                                                                               \
+    X(messages_delete)                                                                             \
     X(history_get)                                                                                 \
     X(health_live)                                                                                 \
     X(health_ready)

@@ -1,0 +1,167 @@
+/*
+ * What becomes of messages after they were sent: edits, deletes. Over both fronts, with two
+ * brokers, live and re-read.
+ */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import * as check from './lib/check.mjs';
+import { started } from './lib/instance.mjs';
+import { liveRows, readLog, seamHolds } from './lib/logs.mjs';
+import { connect } from './lib/socket.mjs';
+import { signups, unique } from './lib/users.mjs';
+import { until } from './lib/wait.mjs';
+
+const instance = await started({ after }, { args: ['--brokers', '2'] });
+const at = (t, user, broker, options) => connect(t, instance.status.brokers[broker], { token: user.accessToken, ...options });
+const path = (room, seq) => `/channels/${encodeURIComponent(room)}/messages/${seq}`;
+
+/** A room of ann (its owner), bob and carl, in which bob has said "helo". */
+async function scene() {
+  const [ann, bob, carl] = await signups(instance, 3);
+  const room = unique('room');
+  const { topic } = await ann.create(room);
+  await bob.join(room);
+  await carl.join(room);
+  const said = await bob.say(room, 'helo', 'n1');
+  return { ann, bob, carl, room, topic, seq: said.seq, said };
+}
+
+describe('editing', () => {
+  test('every member is told, at every broker, and history shows the new text', async (t) => {
+    const { ann, bob, room, seq, said } = await scene();
+    const [a0, a1, b0] = [await at(t, ann, 0), await at(t, ann, 1, { transports: ['polling'] }), await at(t, bob, 0)];
+    const answer = await b0.command('editMessage', { room, seq, text: 'hello' });
+    assert.deepEqual(answer, { message: answer.message, room, seq, eventSeq: seq + 1 });
+    for (const client of [a0, a1, b0]) {
+      const body = await client.waitFor('messageUpdated');
+      check.message(body, { room, seq, sender: bob.username, text: 'hello', date: said.date, nonce: 'n1', eventSeq: seq + 1 });
+      assert.ok(body.editedAt > body.date);
+    }
+    check.message((await ann.messages(room)).messages.at(-1), { seq, text: 'hello' });
+    check.message(await ann.must('GET', path(room, seq)), { seq, text: 'hello' });
+    const late = await at(t, ann, 1);
+    check.message(late.history[room].at(-1), { seq, text: 'hello' });
+    assert.deepEqual((await bob.must('GET', '/history'))[room].at(-1), late.history[room].at(-1));
+  });
+
+  test('over REST the answer is the Message', async (t) => {
+    const { ann, bob, room, seq } = await scene();
+    const live = await at(t, ann, 1);
+    const answer = await bob.rest('PATCH', path(room, seq), { body: { text: 'hello' } });
+    assert.equal(answer.status, 200);
+    const body = await live.waitFor('messageUpdated');
+    assert.deepEqual({ ...answer.body, eventSeq: seq + 1 }, body);
+    assert.deepEqual(answer.body, await bob.must('GET', path(room, seq)));
+    assert.deepEqual(await bob.must('PATCH', path(room, seq), { body: { text: 'hello' } }), answer.body);
+    await bob.say(room, 'mark');
+    assert.equal((await live.waitFor('newMessage')).seq, seq + 2);
+    check.problem(await bob.rest('PATCH', path(room, seq), { body: {} }), 400, 'validation_failed', 'text');
+    check.problem(await bob.rest('PATCH', path(room, seq), { body: { text: ' ' } }), 400, 'validation_failed', 'text');
+    check.problem(await ann.rest('PATCH', path(room, seq), { body: { text: 'x' } }), 403, 'forbidden');
+    check.problem(await bob.rest('PATCH', path(room, 99), { body: { text: 'x' } }), 404, 'message_not_found');
+    check.problem(await bob.rest('PATCH', path(room, 'x'), { body: { text: 'x' } }), 404, 'message_not_found');
+    check.problem(await bob.rest('PATCH', path(unique('no'), 1), { body: { text: 'x' } }), 404, 'room_not_found');
+  });
+
+  test('a connection\'s sends and edits take effect in the order sent', async (t) => {
+    const { bob, room } = await scene();
+    const client = await at(t, bob, 0);
+    const first = (await client.must('sendMessage', { room, text: 'zero' })).seq;
+    const asked = [];
+    for (let i = 0; i < 20; i++) {
+      asked.push(client.ask('sendMessage', { room, text: `m${i}` }));
+      asked.push(client.ask('editMessage', { room, seq: first, text: `e${i}` }));
+    }
+    const answers = await Promise.all(asked);
+    const rows = answers.map((each) => each.eventSeq ?? each.seq);
+    assert.deepEqual(rows, rows.map((_, i) => first + 1 + i));
+  });
+});
+
+describe('deleting', () => {
+  test('the text is gone, live, in history, and in PostgreSQL', async (t) => {
+    const { ann, bob, room, topic, seq, said } = await scene();
+    const [a1, b0] = [await at(t, ann, 1), await at(t, bob, 0)];
+    await b0.must('editMessage', { room, seq, text: 'secret' });
+    const answer = await b0.command('deleteMessage', { room, seq });
+    assert.deepEqual(answer, { message: answer.message, room, seq, eventSeq: seq + 2 });
+    const body = await a1.waitFor('messageDeleted');
+    check.message(body, { room, seq, sender: bob.username, text: '', date: said.date, eventSeq: seq + 2 });
+    assert.ok(body.deletedAt > body.editedAt);
+    check.message((await ann.messages(room)).messages.at(-1), { seq, text: '', deletedAt: body.deletedAt });
+    assert.ok(!JSON.stringify(await instance.sql(`select * from room_event where room_id = ${topic.split('/').pop()}`)).includes('secret'));
+    const again = await b0.must('deleteMessage', { room, seq });
+    assert.equal(again.eventSeq, undefined);
+    check.refused(await b0.command('editMessage', { room, seq, text: 'x' }), 'message_not_found');
+    check.refused(await b0.command('deleteMessage', { room, seq: 99 }), 'message_not_found');
+    check.refused(await b0.command('deleteMessage', { room, seq: '1' }), 'validation_failed', 'seq');
+  });
+
+  test('the owner deletes others\' messages, members do not; over REST', async (t) => {
+    const { ann, carl, room, seq } = await scene();
+    const live = await at(t, carl, 0);
+    check.problem(await carl.rest('DELETE', path(room, seq)), 403, 'forbidden');
+    check.problem(await ann.rest('DELETE', path(room, 1)), 404, 'message_not_found');
+    check.problem(await ann.rest('DELETE', path(room, 2)), 403, 'forbidden');
+    assert.equal((await ann.rest('DELETE', path(room, seq))).status, 204);
+    check.message(await live.waitFor('messageDeleted'), { seq, text: '' });
+    assert.equal((await ann.rest('DELETE', path(room, seq))).status, 204);
+  });
+});
+
+describe('coming back', () => {
+  test('since: edits and deletes of what was seen follow as events, in the order of the log', async (t) => {
+    const { ann, bob, room, topic, seq } = await scene();
+    const other = await ann.say(room, 'to go');
+    await bob.must('PATCH', path(room, seq), { body: { text: 'hello' } });
+    await ann.must('DELETE', path(room, other.seq));
+    const last = await ann.say(room, 'new');
+    await ann.must('PATCH', path(room, last.seq), { body: { text: 'newer' } });
+    const client = await at(t, bob, 1, { auth: { since: { [room]: other.seq } } });
+    assert.deepEqual(client.history[room].map((each) => [each.seq, each.text]), [[last.seq, 'newer']]);
+    await client.waitFor('messageUpdated', (body) => body.seq === last.seq);
+    check.message(client.received('messageUpdated')[0], { seq, text: 'hello', eventSeq: other.seq + 1 });
+    check.message(client.received('messageDeleted')[0], { seq: other.seq, text: '', eventSeq: other.seq + 2 });
+    assert.deepEqual(liveRows(client, room), [other.seq + 1, other.seq + 2, last.seq + 1]);
+    seamHolds(client, room, await readLog(instance, topic), other.seq);
+  });
+
+  test('recovery: a session that comes back to another broker gets them too', async (t) => {
+    const { ann, bob, room, seq } = await scene();
+    const client = await at(t, ann, 0, { auth: { recovery: true } });
+    await bob.say(room, 'one');
+    await client.waitFor('newMessage');
+    const from = client.mark();
+    client.socket.io.engine.close();
+    await client.waitFor('(disconnect)', () => true, { from });
+    await bob.must('PATCH', path(room, seq), { body: { text: 'hello' } });
+    await bob.must('DELETE', path(room, seq + 1));
+    client.socket.io.uri = instance.status.brokers[1];
+    client.socket.connect();
+    await client.waitFor('messageDeleted', () => true, { from, timeout: 20_000 });
+    assert.equal(client.socket.recovered, true);
+    assert.deepEqual(liveRows(client, room, from), [seq + 2, seq + 3]);
+    check.message(client.received('messageUpdated')[0], { seq, text: 'hello' });
+  });
+});
+
+test('edits and deletes among sends from two brokers and REST: one order everywhere, no gap', async (t) => {
+  const { ann, bob, carl, room, topic } = await scene();
+  const watchers = [await at(t, ann, 0), await at(t, ann, 1)];
+  const writers = [await at(t, bob, 0), await at(t, carl, 1)];
+  const work = writers.map(async (client, w) => {
+    for (let i = 0; i < 40; i++) {
+      const { seq } = await client.must('sendMessage', { room, text: `w${w} ${i}` });
+      await client.must('editMessage', { room, seq, text: `w${w} ${i}!` });
+      if (i % 3 === 0) await client.must('deleteMessage', { room, seq });
+      if (i % 5 === 0) await bob.say(room, 'rest');
+    }
+  });
+  await Promise.all(work);
+  const log = await readLog(instance, topic);
+  const head = log.at(-1).seq;
+  for (const client of watchers) {
+    await until('the last row', () => liveRows(client, room).at(-1) === head);
+    seamHolds(client, room, log);
+  }
+});
