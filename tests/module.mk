@@ -12,4 +12,4 @@ tests_conformance_echo_server_SOURCES = \
 	tests/conformance/profile_client.c \
 	tests/conformance/profile_eio.c tests/conformance/profile_suite.c
 tests_conformance_echo_server_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
-	$(LWS_LIBS) $(EV_LIBS) $(UNISTRING_LIBS)
+	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)

@@ -1,9 +1,11 @@
 /* Answers to HTTP requests: bodies, refusals, CORS (Fetch standard, "CORS protocol"). */
 #include "broker/eio/fields.h"
+#include "broker/eio/gzip.h"
 #include "broker/eio/impl.h"
 #include "broker/eio/query.h"
 #include "shared/base/mem.h"
 
+#define NO_STORE "Cache-Control: no-store\r\n"
 #define CORS_METHODS "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 bool eio_cors_enabled(const struct eio_server *server)
@@ -74,7 +76,7 @@ void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchan
         buf_add_str(&lines, "\r\n");
     }
     answer.headers = buf_span(&lines);
-    mem_free(exchange->cors);
+    mem_free(exchange->lines);
     server->net_ops->answer(exchange, &answer);
     buf_release(&lines);
 }
@@ -82,19 +84,75 @@ void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchan
 void eio_answer_body(struct eio_server *server, struct eio_exchange *exchange, int status,
                      const char *type, struct span body, bool close)
 {
-    char *cors = exchange->cors;
+    char *lines = exchange->lines;
     struct eio_answer answer = {
         .status = status,
         .content_type = type,
-        .headers = span_of(cors),
+        .headers = span_of(lines),
         .body = body,
         .close = close,
     };
 
-    exchange->cors = NULL;
+    exchange->lines = NULL;
     exchange->session = NULL;
     server->net_ops->answer(exchange, &answer);
-    mem_free(cors);
+    mem_free(lines);
+}
+
+/* ---- answers that bring something, and must not be stored ---- */
+
+static void add_line(struct eio_exchange *exchange, const char *line)
+{
+    size_t len = exchange->lines ? strlen(exchange->lines) : 0;
+
+    exchange->lines = mem_regrow(exchange->lines, len + strlen(line) + 1, 1);
+    memcpy(exchange->lines + len, line, strlen(line) + 1);
+}
+
+void eio_answer_cookie(const struct eio_server *server, struct eio_exchange *exchange,
+                       const char *sid)
+{
+    struct buf line;
+
+    if (server->options.cookie[0] == '\0')
+        return;
+    buf_init(&line, BUF_MAX_DEFAULT);
+    buf_addf(&line, "Set-Cookie: %s=%s; Path=/; HttpOnly; SameSite=Lax\r\n", server->options.cookie,
+             sid);
+    add_line(exchange, line.data);
+    buf_release(&line);
+}
+
+void eio_answer_ok(struct eio_server *server, struct eio_exchange *exchange, const char *type,
+                   struct span body)
+{
+    struct buf coded;
+
+    buf_init(&coded, SIZE_MAX);
+    add_line(exchange, NO_STORE);
+    if (server->options.gzip && body.len >= EIO_GZIP_MIN) {
+        add_line(exchange, "Vary: Accept-Encoding\r\n");
+        if (exchange->gzip && eio_gzip(body, &coded) == ERR_OK) {
+            add_line(exchange, "Content-Encoding: gzip\r\n");
+            body = buf_span(&coded);
+        }
+    }
+    eio_answer_body(server, exchange, 200, type, body, false);
+    buf_release(&coded);
+}
+
+size_t eio_answer_begin(struct eio_server *server, struct eio_exchange *exchange, const char *type,
+                        struct span part)
+{
+    struct eio_answer answer = {.status = 200, .content_type = type, .body = part};
+    size_t waiting;
+
+    add_line(exchange, NO_STORE);
+    answer.headers = span_of(exchange->lines);
+    exchange->streaming = true;
+    waiting = server->net_ops->answer_begin(exchange, &answer);
+    mem_free(exchange->lines);
+    return waiting;
 }
 
 void eio_answer_refusal(struct eio_server *server, struct eio_exchange *exchange,

@@ -27,6 +27,9 @@ struct eio_options {
     size_t output_bytes, output_packets; /* bounds of one session's queue */
     size_t process_output_bytes;         /* of all queues; past it the fullest is closed */
     size_t max_sessions, max_per_address;
+    bool gzip; /* answers to polls of EIO_GZIP_MIN bytes and more, if the client accepts it */
+    const char *cookie; /* name of a cookie with the sid for the answer to a polling handshake; NULL
+                           or "": none */
     const char *sid_prefix; /* NULL: none; at most EIO_SID_PREFIX_MAX URL-safe characters, by which
                                a front could route polling */
 };
@@ -57,9 +60,10 @@ struct eio_request {
  * before eio_request_begin. */
 struct eio_exchange {
     struct eio_session *session; /* while held or while its body is read */
-    char *cors;                  /* header lines for the answer; NULL: none */
+    char *lines;                 /* header lines for the answer; NULL: none */
     bool streaming;              /* the answer has begun and is not complete */
     bool head;                   /* HEAD: the answer has no body */
+    bool gzip;                   /* the client takes it */
 };
 
 struct eio_answer {

@@ -52,3 +52,23 @@ struct span eio_fields_get(struct span fields, const char *name)
             found = value;
     return found;
 }
+
+struct span eio_field_trim(struct span text)
+{
+    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
+        text = span_make(text.ptr + 1, text.len - 1);
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+bool eio_field_cut(struct span *text, char c, struct span *before)
+{
+    const char *at = text->len > 0 ? memchr(text->ptr, c, text->len) : NULL;
+
+    if (!at)
+        return false;
+    *before = span_make(text->ptr, (size_t)(at - text->ptr));
+    *text = span_make(at + 1, text->len - before->len - 1);
+    return true;
+}

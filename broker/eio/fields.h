@@ -25,4 +25,11 @@ bool eio_fields_next(struct span fields, size_t *cursor, struct span *name, stru
  * `fields`. */
 struct span eio_fields_get(struct span fields, const char *name);
 
+/* ---- inside a value ---- */
+
+/* Without the spaces and tabs around it. */
+struct span eio_field_trim(struct span text);
+/* The part of *text before `c`; both are taken off it. False: there is no `c`. */
+bool eio_field_cut(struct span *text, char c, struct span *before);
+
 #endif

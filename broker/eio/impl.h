@@ -128,6 +128,15 @@ void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchan
 /* Status with a body of that type; type NULL: none. */
 void eio_answer_body(struct eio_server *server, struct eio_exchange *exchange, int status,
                      const char *type, struct span body, bool close);
+/* The cookie with the sid, if there is to be one, for the answer of a handshake. */
+void eio_answer_cookie(const struct eio_server *server, struct eio_exchange *exchange,
+                       const char *sid);
+/* 200 with a body for this client alone, compressed if that is worth it and accepted. */
+void eio_answer_ok(struct eio_server *server, struct eio_exchange *exchange, const char *type,
+                   struct span body);
+/* The same in parts, uncompressed; the result is net_ops->answer_begin's. */
+size_t eio_answer_begin(struct eio_server *server, struct eio_exchange *exchange, const char *type,
+                        struct span part);
 void eio_answer_refusal(struct eio_server *server, struct eio_exchange *exchange,
                         enum eio_refusal refusal, const char *message);
 

@@ -5,6 +5,7 @@ libsio_eio_a_SOURCES = \
 	broker/eio/base64.c \
 	broker/eio/check.c \
 	broker/eio/eio.h broker/eio/impl.h \
+	broker/eio/gzip.c broker/eio/gzip.h \
 	broker/eio/heartbeat.c \
 	broker/eio/polling.c \
 	broker/eio/queue.c broker/eio/queue.h \
@@ -23,6 +24,7 @@ libsio_eio_a_SOURCES = \
 	broker/eio/ws_frame.c broker/eio/ws_frame.h
 
 check_PROGRAMS += \
+	tests/unit/eio/gzip_test \
 	tests/unit/eio/packet_test \
 	tests/unit/eio/query_test \
 	tests/unit/eio/session_test \
@@ -37,7 +39,9 @@ EXTRA_DIST += \
 	tests/vectors/eio/packet.txt \
 	tests/vectors/eio/payload.txt \
 	tests/vectors/eio/query.txt
-eio_test_libs = libsio-eio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+eio_test_libs = libsio-eio.a libparley-base.a $(ZLIB_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+tests_unit_eio_gzip_test_SOURCES = tests/unit/eio/gzip_test.c
+tests_unit_eio_gzip_test_LDADD = $(eio_test_libs)
 tests_unit_eio_packet_test_SOURCES = tests/unit/eio/packet_test.c $(vectors_sources)
 tests_unit_eio_packet_test_CPPFLAGS = $(vectors_CPPFLAGS)
 tests_unit_eio_packet_test_LDADD = $(eio_test_libs)

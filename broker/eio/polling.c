@@ -3,13 +3,13 @@
  * output, POSTs that bring input. One of each at a time.
  */
 #include "broker/eio/fields.h"
+#include "broker/eio/gzip.h"
 #include "broker/eio/impl.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 #include "shared/base/utf8.h"
 
 #define TEXT_PLAIN "text/plain; charset=UTF-8"
-#define NO_STORE "Cache-Control: no-store\r\n"
 
 /* ---- requests ---- */
 
@@ -39,6 +39,7 @@ static enum eio_begin handshake(struct eio_server *server, struct eio_exchange *
     session = eio_session_new(server, request, query, false);
     session->get = exchange;
     exchange->session = session;
+    eio_answer_cookie(server, exchange, session->sid);
     eio_session_start(session);
     return EIO_HELD;
 }
@@ -63,8 +64,10 @@ enum eio_begin eio_request_begin(struct eio_server *server, struct eio_exchange 
     enum eio_begin result = EIO_ANSWERED;
 
     eio_server_tick(server, now);
-    *exchange = (struct eio_exchange){.cors = eio_cors_lines(server, request),
-                                      .head = span_is(request->method, "HEAD")};
+    *exchange =
+        (struct eio_exchange){.lines = eio_cors_lines(server, request),
+                              .gzip = server->options.gzip && eio_gzip_accepted(request->headers),
+                              .head = span_is(request->method, "HEAD")};
     if (eio_cors_enabled(server) && span_is(request->method, "OPTIONS")) {
         eio_answer_preflight(server, exchange, request);
         return EIO_ANSWERED;
@@ -98,20 +101,9 @@ static void take_payload(struct eio_session *session, struct buf *payload)
 static void answer_get(struct eio_session *session, struct span payload)
 {
     struct eio_exchange *get = session->get;
-    char *cors = get->cors;
-    struct buf lines;
 
-    buf_init(&lines, BUF_MAX_DEFAULT);
-    buf_add_str(&lines, NO_STORE);
-    buf_add_str(&lines, cors ? cors : "");
     session->get = NULL;
-    get->session = NULL;
-    mem_free(get->cors);
-    session->server->net_ops->answer(get, &(struct eio_answer){.status = 200,
-                                                               .content_type = TEXT_PLAIN,
-                                                               .headers = buf_span(&lines),
-                                                               .body = payload});
-    buf_release(&lines);
+    eio_answer_ok(session->server, get, TEXT_PLAIN, payload);
 }
 
 /* The text that waits in a stream. */
@@ -136,22 +128,10 @@ static void flush_stream(struct eio_session *session, struct eio_stream *stream)
 
     buf_init(&text, BUF_MAX_DEFAULT);
     take_stream_text(stream, &text);
-    if (!get->streaming) {
-        struct buf lines;
-
-        buf_init(&lines, BUF_MAX_DEFAULT);
-        buf_add_str(&lines, NO_STORE);
-        buf_add_str(&lines, get->cors ? get->cors : "");
-        mem_free(get->cors);
-        get->streaming = true;
-        waiting = ops->answer_begin(get, &(struct eio_answer){.status = 200,
-                                                              .content_type = TEXT_PLAIN,
-                                                              .headers = buf_span(&lines),
-                                                              .body = buf_span(&text)});
-        buf_release(&lines);
-    } else {
+    if (get->streaming)
         waiting = ops->answer_part(get, buf_span(&text), false);
-    }
+    else
+        waiting = eio_answer_begin(session->server, get, TEXT_PLAIN, buf_span(&text));
     buf_release(&text);
     if (last) {
         session->get = NULL;
@@ -245,7 +225,7 @@ enum eio_begin eio_polling_post(struct eio_session *session, struct eio_exchange
 
         session->post = NULL;
         first->session = NULL;
-        mem_free(first->cors);
+        mem_free(first->lines);
         server->net_ops->drop(first);
         eio_session_close(session, EIO_REASON_TRANSPORT);
         answer_empty(server, exchange, 400, true);
@@ -288,22 +268,6 @@ static bool handle_payload(struct eio_session *session, struct span body)
     return good;
 }
 
-static void answer_ok(struct eio_server *server, struct eio_exchange *exchange)
-{
-    struct buf lines;
-
-    buf_init(&lines, BUF_MAX_DEFAULT);
-    buf_add_str(&lines, NO_STORE);
-    buf_add_str(&lines, exchange->cors ? exchange->cors : "");
-    mem_free(exchange->cors);
-    exchange->session = NULL;
-    server->net_ops->answer(exchange, &(struct eio_answer){.status = 200,
-                                                           .content_type = "text/html",
-                                                           .headers = buf_span(&lines),
-                                                           .body = SPAN_LIT("ok")});
-    buf_release(&lines);
-}
-
 void eio_request_body(struct eio_server *server, struct eio_exchange *exchange, struct span body,
                       int64_t now)
 {
@@ -322,7 +286,7 @@ void eio_request_body(struct eio_server *server, struct eio_exchange *exchange, 
         eio_session_close(session, EIO_REASON_PARSE);
     session->post = NULL;
     if (good)
-        answer_ok(server, exchange);
+        eio_answer_ok(server, exchange, "text/html", SPAN_LIT("ok"));
     else
         answer_empty(server, exchange, 400, false);
 }
@@ -342,7 +306,7 @@ void eio_exchange_aborted(struct eio_server *server, struct eio_exchange *exchan
     struct eio_session *session = exchange->session;
 
     server->now = now;
-    mem_free(exchange->cors);
+    mem_free(exchange->lines);
     exchange->session = NULL;
     if (!session)
         return;

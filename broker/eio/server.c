@@ -16,6 +16,7 @@ void eio_options_init(struct eio_options *options)
         .max_payload = 1000000,
         .polling = true,
         .websocket = true,
+        .gzip = true,
         .output_bytes = (size_t)1 << 20,
         .output_packets = 16384,
         .process_output_bytes = (size_t)256 << 20,
@@ -32,6 +33,7 @@ struct eio_server *eio_server_new(const struct eio_options *options,
     server->options = *options;
     server->options.path = mem_strdup(options->path);
     server->options.origins = mem_strdup(options->origins ? options->origins : "");
+    server->options.cookie = mem_strdup(options->cookie ? options->cookie : "");
     server->options.sid_prefix = mem_strdup(options->sid_prefix ? options->sid_prefix : "");
     assert(strlen(server->options.sid_prefix) <= EIO_SID_PREFIX_MAX);
     server->app_ops = app_ops;
@@ -63,6 +65,7 @@ void eio_server_free(struct eio_server *server)
     eio_timers_release(&server->timers);
     free((char *)server->options.path);
     free((char *)server->options.origins);
+    free((char *)server->options.cookie);
     free((char *)server->options.sid_prefix);
     mem_free(server);
 }

@@ -46,6 +46,7 @@ static struct sio_server *make_server(struct gateway *gateway)
     options.max_connections = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS);
     options.max_per_address = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS_PER_ADDRESS);
     options.trusted_proxies = conf_str(conf, CONF_TRUSTED_PROXIES);
+    options.gzip = conf_bool(conf, CONF_SIO_GZIP);
     options.sid_prefix = conf_str(conf, CONF_BROKER_SID_PREFIX);
     server = sio_server_new(gateway->loop, &options);
     for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++)

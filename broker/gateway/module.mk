@@ -48,4 +48,4 @@ sbin_PROGRAMS += parley-broker
 parley_broker_SOURCES = broker/gateway/main.c
 parley_broker_LDADD = libparley-gateway.a libsio-sio.a libsio-net.a libsio-sio.a libsio-eio.a \
 	libparley-chat.a libparley-store.a libparley-db.a libparley-bus.a libparley-auth.a libparley-base.a \
-	$(LWS_LIBS) $(EV_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)

@@ -30,7 +30,7 @@ void http_free(struct http *http)
     buf_release(&http->in);
     buf_release(&http->out);
     buf_release(&http->body);
-    mem_free(http->exchange.cors);
+    mem_free(http->exchange.lines);
     mem_free(http);
 }
 

@@ -46,27 +46,6 @@ static bool next_line(struct span *rest, struct span *line)
     return true;
 }
 
-static struct span trim(struct span text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t'))
-        text = span_make(text.ptr + 1, text.len - 1);
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-/* The part before `c`, which is taken off `text` with it. False: no `c`. */
-static bool cut(struct span *text, char c, struct span *before)
-{
-    const char *at = text->len > 0 ? memchr(text->ptr, c, text->len) : NULL;
-
-    if (!at)
-        return false;
-    *before = span_make(text->ptr, (size_t)(at - text->ptr));
-    *text = span_make(at + 1, text->len - before->len - 1);
-    return true;
-}
-
 /* "http://host/path": a server must take it (RFC 9112 section 3.2.2). */
 static struct span strip_absolute(struct span target)
 {
@@ -93,8 +72,8 @@ static int parse_request_line(struct span line, struct http_request *out)
 {
     struct span target, path;
 
-    if (!cut(&line, ' ', &out->method) || !is_token(out->method) || !cut(&line, ' ', &target) ||
-        !is_target(target))
+    if (!eio_field_cut(&line, ' ', &out->method) || !is_token(out->method) ||
+        !eio_field_cut(&line, ' ', &target) || !is_target(target))
         return -400;
     if (line.len != 8 || memcmp(line.ptr, "HTTP/", 5) != 0 || line.ptr[6] != '.')
         return -400;
@@ -106,7 +85,7 @@ static int parse_request_line(struct span line, struct http_request *out)
         return -400;
     out->query = SPAN_LIT("");
     out->path = target;
-    if (cut(&target, '?', &path)) {
+    if (eio_field_cut(&target, '?', &path)) {
         out->path = path;
         out->query = target;
     }
@@ -118,9 +97,9 @@ static int parse_field(struct span line, struct buf *fields)
     struct span name;
     char lower[64];
 
-    if (!cut(&line, ':', &name) || !is_token(name))
+    if (!eio_field_cut(&line, ':', &name) || !is_token(name))
         return -400;
-    line = trim(line);
+    line = eio_field_trim(line);
     if (!is_field_value(line))
         return -400;
     if (name.len > sizeof lower)
@@ -235,6 +214,7 @@ int http_parse(struct span input, struct buf *fields, struct http_request *out)
 
 enum {
     CHUNK_SIZE,
+    CHUNK_SPACE, /* white space behind the size: an extension must follow */
     CHUNK_EXTENSION,
     CHUNK_SIZE_LF,
     CHUNK_DATA,
@@ -263,8 +243,10 @@ static bool size_byte(struct http_chunks *chunks, char c)
     chunks->line = 0;
     if (c == '\r')
         chunks->state = CHUNK_SIZE_LF;
-    else if (c == ';' || c == ' ' || c == '\t')
+    else if (c == ';')
         chunks->state = CHUNK_EXTENSION;
+    else if (c == ' ' || c == '\t')
+        chunks->state = CHUNK_SPACE;
     else
         return false;
     return true;
@@ -286,6 +268,10 @@ static bool frame_byte(struct http_chunks *chunks, char c, bool *done)
     switch (chunks->state) {
     case CHUNK_SIZE:
         return size_byte(chunks, c);
+    case CHUNK_SPACE:
+        if (c == ';')
+            chunks->state = CHUNK_EXTENSION;
+        return (c == ';' || c == ' ' || c == '\t') && ++chunks->line < CHUNK_LINE_MAX;
     case CHUNK_EXTENSION:
         if (c == '\r')
             chunks->state = CHUNK_SIZE_LF;
@@ -342,8 +328,8 @@ bool http_list_has(struct span list, const char *token)
     bool more = span_present(list);
 
     while (more) {
-        more = cut(&list, ',', &item);
-        item = trim(more ? item : list);
+        more = eio_field_cut(&list, ',', &item);
+        item = eio_field_trim(more ? item : list);
         if (item.len == strlen(token) && strncasecmp(item.ptr, token, item.len) == 0)
             return true;
     }

@@ -24,4 +24,4 @@ check_PROGRAMS += tests/unit/sio/socket_test
 tests_unit_sio_socket_test_SOURCES = tests/unit/sio/socket_test.c \
 	tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
 tests_unit_sio_socket_test_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
-	$(LWS_LIBS) $(EV_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)

@@ -24,6 +24,7 @@ void sio_options_init(struct sio_options *options)
         .max_depth = 128,
         .polling = true,
         .websocket = true,
+        .gzip = true,
         .output_bytes = (size_t)1 << 20,
         .output_packets = 16384,
         .process_output_bytes = (size_t)256 << 20,
@@ -93,6 +94,8 @@ static struct eio_server *make_eio(struct sio_server *server, const struct sio_o
     eio.process_output_bytes = options->process_output_bytes;
     eio.max_sessions = options->max_connections;
     eio.max_per_address = options->max_per_address;
+    eio.gzip = options->gzip;
+    eio.cookie = options->cookie;
     eio.sid_prefix = options->sid_prefix;
     return eio_server_new(&eio, &sio_eio_ops, server, loop_now(server->loop));
 }

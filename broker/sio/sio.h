@@ -55,8 +55,12 @@ struct sio_options {
     size_t wait_packets;         /* packets a socket may send during its admission; 64 */
     int64_t recovery_window_ms;  /* 0: off; else the library's in-memory store is used: sockets
                                     admitted with sio_accept get a pid, emits get offsets */
-    const char *sid_prefix;      /* NULL; else up to 11 URL-safe characters in front of every
-                                    Engine.IO sid, by which a front could route polling. Copied. */
+    bool gzip;          /* true: poll answers of 1 KiB and more, if the client accepts it */
+    const char *cookie; /* NULL; else the name of a cookie with the Engine.IO sid in the answer to
+                           a polling handshake, by which a front could route polling.
+                           Copied. */
+    const char *sid_prefix; /* NULL; else up to 11 URL-safe characters in front of every
+                               Engine.IO sid, by which a front could route polling. Copied. */
 };
 
 /* The defaults above. */

@@ -26,6 +26,8 @@ static const struct {
     {"--max-payload", SIZE, FIELD(sio.max_payload)},
     {"--cors", TEXT, FIELD(sio.origins)},
     {"--check-origins", FLAG, FIELD(sio.check_origins)},
+    {"--no-gzip", FLAG, FIELD(no_gzip)},
+    {"--cookie", TEXT, FIELD(sio.cookie)},
     {"--recovery", FLAG, FIELD(recovery)},
     {"--eio", FLAG, FIELD(eio)},
     {"--profile", TEXT, FIELD(profile)},
@@ -68,6 +70,7 @@ static void parse(struct profile_arguments *arguments, char **argv)
     }
     if (!arguments->sio.path)
         arguments->sio.path = arguments->eio ? "/engine.io/" : "/socket.io/";
+    arguments->sio.gzip = !arguments->no_gzip;
     arguments->sio.recovery_window_ms = arguments->recovery ? 120000 : 0;
 }
 

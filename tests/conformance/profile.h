@@ -8,7 +8,7 @@
 struct profile_arguments {
     struct sio_options sio;
     int64_t port; /* 0: a free one */
-    bool eio, recovery;
+    bool eio, recovery, no_gzip;
     const char *profile; /* "client", else the suite's */
 };
 

@@ -41,6 +41,8 @@ void profile_eio(struct loop *loop, const struct profile_arguments *arguments)
     eio.max_payload = sio->max_payload;
     eio.origins = sio->origins;
     eio.check_origins = sio->check_origins;
+    eio.gzip = sio->gzip;
+    eio.cookie = sio->cookie;
     server = eio_server_new(&eio, &eio_ops, NULL, loop_now(loop));
     net = net_listener_new(loop, server, &(struct net_options){.max_sockets = 10000});
     if (net_listener_listen(net, "127.0.0.1", (int)arguments->port, &port) != ERR_OK)

@@ -11,7 +11,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 profile=${1:-fast}
 [ $# -eq 0 ] || shift
 files="$here/eio.test.mjs $here/sio.test.mjs $here/http.test.mjs $here/rfc6455.test.mjs
-    $here/recovery.test.mjs $here/memory.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/profile.test.mjs
+    $here/compression.test.mjs $here/recovery.test.mjs $here/memory.test.mjs $here/differential.test.mjs $here/output.test.mjs $here/profile.test.mjs
     $here/interop.test.mjs"
 case $profile in
 fast) export INTEROP_VERSIONS="${INTEROP_VERSIONS:-3.1,4.8}" ;;

@@ -1,8 +1,8 @@
 # Fuzz targets. As check programs they replay the corpus in the tree; with ./configure CC=clang-14
 # --enable-fuzz they are also linked with libFuzzer (tests/fuzz/<name>, run by ./dev fuzz).
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/run.sh
-fuzz_libs = libsio-sio.a libsio-eio.a libparley-base.a $(JSONC_LIBS) $(UNISTRING_LIBS)
-fuzz_net_libs = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a $(LWS_LIBS) $(EV_LIBS) \
+fuzz_libs = libsio-sio.a libsio-eio.a libparley-base.a $(JSONC_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)
+fuzz_net_libs = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a $(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) \
 	$(UNISTRING_LIBS)
 fuzz_peer = tests/fuzz/json_peer.c tests/fuzz/json_peer.h
 fuzz_sources = tests/fuzz/fuzz.h tests/fuzz/replay.c

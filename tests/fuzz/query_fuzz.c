@@ -1,8 +1,10 @@
 /*
- * Query strings and origins: whatever the bytes, the fields are valid text and can be looked up.
+ * Query strings, origins and Accept-Encoding: whatever the bytes, the fields are valid text and can
+ * be looked up.
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "broker/eio/gzip.h"
 #include "broker/eio/query.h"
 #include "shared/base/utf8.h"
 
@@ -26,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&fields, 4096);
     if (eio_query_parse(query, &fields) == ERR_OK)
         check_fields(buf_span(&fields));
+    buf_release(&fields);
+    buf_init(&fields, 4096);
+    eio_fields_add(&fields, SPAN_LIT("accept-encoding"), query);
+    (void)eio_gzip_accepted(buf_span(&fields));
     buf_release(&fields);
     if (eio_header_value_ok(query))
         (void)eio_origin_allowed(SPAN_LIT("http://localhost:* https://a.example"), query);

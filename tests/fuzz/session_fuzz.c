@@ -28,6 +28,7 @@ struct world {
     struct slot slots[SLOTS];
     struct sio_room *room;
     int connects, disconnects;
+    bool wide; /* large bounds, gzip, a cookie */
 };
 
 static struct world world;
@@ -155,6 +156,8 @@ static void app_step(struct slot *slot)
         return;
     switch (what & 7) {
     case 0:
+        for (int i = 0; world.wide && i < (what & 0x38); i++)
+            sio_emit(socket, SPAN_LIT("[\"e\",\"many of these are worth compressing\"]"));
         sio_emit(socket, SPAN_LIT("[\"e\",\"0123456789012345678901234567890123456789\"]"));
         break;
     case 1:
@@ -205,7 +208,8 @@ static void step_get(struct slot *slot, bool with_sid)
     if (slot->get.held)
         return;
     fake_http_release(&world.net, &slot->get);
-    fake_request(&world.net, &slot->get, "GET", target(slot, "polling", with_sid), NULL, 0);
+    fake_request(&world.net, &slot->get, "GET", target(slot, "polling", with_sid),
+                 world.wide ? "accept-encoding: gzip\n" : NULL, 0);
     fake_flush(&world.net);
     if (slot->get.status == 200)
         learn_sid(slot, buf_span(&slot->get.body));
@@ -343,9 +347,11 @@ static void begin(void)
     options.ping_timeout_ms = 200;
     options.upgrade_timeout_ms = 400;
     options.connect_timeout_ms = 1000;
-    options.output_bytes = 400;
-    options.output_packets = 12;
-    options.process_output_bytes = 700;
+    world.wide = world.left > 0 && (world.data[0] & 2);
+    options.output_bytes = world.wide ? 4000 : 400;
+    options.output_packets = world.wide ? 120 : 12;
+    options.process_output_bytes = world.wide ? 7000 : 700;
+    options.cookie = world.wide ? "io" : NULL;
     options.max_payload = 256;
     options.wait_packets = 3;
     options.recovery_window_ms = world.left > 0 && (world.data[0] & 1) ? 2000 : 0;

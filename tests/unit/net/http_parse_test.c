@@ -156,7 +156,7 @@ static int64_t feed(const char *input, size_t step, struct buf *body, bool *done
 static void test_chunks(void **state)
 {
     static const char input[] =
-        "5\r\nhello\r\nA;ext=\"x\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
+        "5\r\nhello\r\nA;ext=\"x\"\r\n0123456789\r\n1 \t; ext\r\n!\r\n0\r\nTrailer: x\r\n\r\n";
     static const size_t steps[] = {1000, 1, 2, 5};
 
     (void)state;
@@ -167,7 +167,7 @@ static void test_chunks(void **state)
         buf_init(&body, 100);
         assert_int_equal(feed(input, steps[i], &body, &done), (int)strlen(input));
         assert_true(done);
-        assert_string_equal(body.data, "hello0123456789");
+        assert_string_equal(body.data, "hello0123456789!");
         buf_release(&body);
     }
 }
@@ -186,9 +186,10 @@ static void test_chunks_stop_at_the_end(void **state)
 
 static void test_bad_chunks(void **state)
 {
-    static const char *const rows[] = {"\r\n",          "x\r\n",    "1\na",   "1\r\nab",
-                                       "1\r\na\n",      "0\r\nx\n", "-1\r\n", "1 \n",
-                                       "1111111111111", "0\r\n\rx", "0x5\r\n"};
+    static const char *const rows[] = {"\r\n",          "x\r\n",    "1\na",     "1\r\nab",
+                                       "1\r\na\n",      "0\r\nx\n", "-1\r\n",   "1 \n",
+                                       "1111111111111", "0\r\n\rx", "0x5\r\n",  "5 6\r\n",
+                                       "5 \r\n",        "5\t\r\n",  "5 x;y\r\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
