@@ -33,8 +33,9 @@ void messages_get(struct call *call);
 void messages_edit(struct call *call);
 void messages_delete(struct call *call);
 
-/* GET /history: all rooms of mine, streamed. */
+/* GET /history and POST /sync: all rooms of mine, streamed. */
 void history_get(struct call *call);
+void sync_post(struct call *call);
 
 /* GET /healthz and /readyz. */
 void health_live(struct call *call);

@@ -29,6 +29,7 @@ static const struct route routes[] = {
     {METHOD_PATCH,  API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_edit},
     {METHOD_DELETE, API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_delete},
     {METHOD_GET,    API_BASE "/history",                        ROUTE_AUTH,   history_get},
+    {METHOD_POST,   API_BASE "/sync",                           ROUTE_AUTH,   sync_post},
     {METHOD_GET,    "/healthz",                                 ROUTE_PUBLIC, health_live},
     {METHOD_GET,    "/readyz",                                  ROUTE_PUBLIC, health_ready},
 };

@@ -22,7 +22,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/rules.c shared/chat/rules.h \
 	shared/chat/read.h \
-	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c \
+	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c shared/chat/read_sync.c \
 	shared/chat/recover.c shared/chat/recover.h \
 	shared/chat/render.c shared/chat/render.h \
 	shared/chat/send.c
@@ -84,6 +84,10 @@ tests_unit_chat_plan_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_read_test_SOURCES = tests/unit/chat/read_test.c $(CHAT_TEST_SOURCES)
 tests_unit_chat_read_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_read_test_LDADD = $(CHAT_TEST_LIBS)
+check_PROGRAMS += tests/unit/chat/sync_test
+tests_unit_chat_sync_test_SOURCES = tests/unit/chat/sync_test.c $(CHAT_TEST_SOURCES)
+tests_unit_chat_sync_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_sync_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_lost_test_SOURCES = tests/unit/chat/lost_test.c \
 	tests/unit/chat/proxy.c tests/unit/chat/proxy.h $(ACT_TEST_SOURCES)
 tests_unit_chat_lost_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)

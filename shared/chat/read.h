@@ -62,6 +62,30 @@ struct chat_history {
 enum err chat_history_next(struct db *db, struct chat_history *history, size_t max_bytes,
                            struct buf *out) MUST_CHECK;
 
+/* ---- what was missed, for clients without a connection (POST /sync) ---- */
+
+/* The body {since: {roomName: seq}}: `since` gets its member, borrowed. With ERR_VALIDATION_FAILED
+ * `problems` gets the JSON array of field errors. */
+enum err chat_sync_parse(const struct chat *chat, struct span body, struct span *since,
+                         struct buf *problems) MUST_CHECK;
+
+/* Where a reader is; starts zeroed but for the first two (borrowed). */
+struct chat_sync {
+    const struct chat_admission *admission; /* of a chat_admit with that `since` */
+    struct span since;
+    size_t room;
+    int64_t seq; /* last seq read of the room */
+    bool begun, room_open, any_event, done;
+};
+
+/* Append the next piece (at least max_bytes, and at most one read more) of
+ *   {"gone": [name], "rooms": {name: {"after", "lastSeq", "events": [{"seq", "event", "data"}]}}}
+ * until `done`: every event after < seq <= lastSeq of each of the user's rooms, as it was or would
+ * have been emitted, without those about messages of authors it has blocked. `gone`: names in
+ * `since` that lead to no room of the user's. After an error what was appended is worthless. */
+enum err chat_sync_next(struct db *db, struct chat_sync *sync, size_t max_bytes,
+                        struct buf *out) MUST_CHECK;
+
 /* ---- logs ---- */
 
 /* Events of a log with after < seq <= upto (upto 0: no bound), at most `limit`, in order, rendered

@@ -39,6 +39,27 @@ static const struct db_stmt read_all = {
     .params = 5,
 };
 
+static const struct db_stmt missing_names = {
+    .name = "admission_missing",
+    .sql = "select not exists (select 1 from room_name n where n.name_key = x.key"
+           "  and n.room_id = any($2::bigint[]))"
+           " from unnest($1::text[]) with ordinality as x (key, ord) order by x.ord",
+    .params = 2,
+};
+
+enum err admission_missing(struct db *db, const struct span *keys, size_t count,
+                           const int64_t *room_ids, size_t room_count, bool *missing)
+{
+    struct db_result rows = {0};
+    enum err err =
+        db_run(db, &missing_names,
+               DB_PARAMS(db_param_texts(keys, count), db_param_ints(room_ids, room_count)), &rows);
+    for (size_t i = 0; i < count && !err; i++)
+        missing[i] = db_result_bool(&rows, (int)i, 0);
+    db_result_release(&rows);
+    return err;
+}
+
 enum err admission_read(struct db *db, const struct admission_query *query, struct db_result *rows)
 {
     enum err err = db_run(db, &read_all,

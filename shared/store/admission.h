@@ -26,6 +26,10 @@ struct admission_room {
     bool since;         /* `after` is what the client said */
 };
 
+/* Which of the folded names lead to none of these rooms: missing[i], for each of `count`. */
+enum err admission_missing(struct db *db, const struct span *keys, size_t count,
+                           const int64_t *room_ids, size_t room_count, bool *missing) MUST_CHECK;
+
 /* The rows are the caller's to release. ERR_UNAUTHENTICATED: the session has ended. */
 enum err admission_read(struct db *db, const struct admission_query *query,
                         struct db_result *rows) MUST_CHECK;

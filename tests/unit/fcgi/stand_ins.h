@@ -27,6 +27,7 @@ static void stand_in(const char *name, struct call *call);
     X(messages_get)                                                                                \
     X(messages_edit)                                                                               \
     X(messages_delete)                                                                             \
+    X(sync_post)                                                                                   \
     X(history_get)                                                                                 \
     X(health_live)                                                                                 \
     X(health_ready)
