@@ -264,9 +264,6 @@ static void on_state(void *app, bool connected)
     const char *own[] = {relay->own_topic, CLAIMS_TOPIC};
     int id;
 
-    log_event(connected ? LOG_INFO : LOG_WARN, connected ? "mqtt_connected" : "mqtt_lost",
-              "host=%s port=%lld", conf_str(relay->gateway->conf, CONF_MQTT_HOST),
-              (long long)conf_int(relay->gateway->conf, CONF_MQTT_PORT));
     unwatch(relay);
     forget_sent(relay);
     relay->unsub_count = 0;
