@@ -12,7 +12,7 @@ import { until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
 import { MqttProxy } from './lib/mqtt_proxy.mjs';
-import { allReady, brokerReady, metric, pidOf, rewire } from './lib/processes.mjs';
+import { allReady, brokerReady, logged, metric, pidOf, rewire } from './lib/processes.mjs';
 import { instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
 
@@ -35,6 +35,20 @@ async function postgresFamily() {
   return family;
 }
 
+/* What the broker's log has said about it so far. */
+async function changes() {
+  const counts = {};
+  for (const event of ['ready', 'not_ready', 'mqtt_lost', 'mqtt_connected']) counts[event] = await logged(instance, 'broker-1', event);
+  return counts;
+}
+
+/* It turned red and green once, and the log said so once each. */
+async function toldOnce(before, events) {
+  await until('the log to say so', async () => (await changes()).ready > before.ready);
+  const now = await changes();
+  for (const event of events) assert.equal(now[event] - before[event], 1, `${event}: ${JSON.stringify([before, now])}`);
+}
+
 async function timed(promise) {
   const begun = performance.now();
   const answer = await promise;
@@ -55,6 +69,7 @@ test('PostgreSQL paused for 10 s', { timeout: 60_000 }, async (t) => {
   const asker = await users[0].connect(t, { auth: { history: 0 } });
   await until('some messages', () => senders.sent > 20, { every: 5 });
   const pids = await instance.pids();
+  const before = await changes();
   const paused = await postgresFamily();
   const begun = performance.now();
   for (const pid of paused) process.kill(pid, 'SIGSTOP');
@@ -100,12 +115,13 @@ test('PostgreSQL paused for 10 s', { timeout: 60_000 }, async (t) => {
   t.diagnostic(`red after ${Math.round(red)} ms, healed after ${Math.round(performance.now() - healing)} ms`);
   await senders.finish();
   await ledger.settle(t, instance, topics, listeners);
+  await toldOnce(before, ['not_ready', 'ready']);
   assert.equal(await instance.pids(), pids, 'something was started again');
   for (const each of listeners) assert.deepEqual(each.drops, [], each.name);
 });
 
 test('MQTT away: the sweep delivers, and all heals', { timeout: 60_000 }, async (t) => {
-  const { users, rooms, topics } = await scene(instance, { users: 4, rooms: 2 });
+  const { users, rooms: [quiet, ...rooms], topics } = await scene(instance, { users: 4, rooms: 3 });
   const ledger = new Ledger();
   const listeners = [new Listener(t, broker, users[0], { name: 'before' })];
   await listeners[0].ready();
@@ -113,6 +129,7 @@ test('MQTT away: the sweep delivers, and all heals', { timeout: 60_000 }, async 
   senders.bySocket(broker, users[2], rooms);
   senders.byRest(users[3], rooms);
   const pids = await instance.pids();
+  const before = await changes();
   mqtt.refuse();
   t.after(() => mqtt.refuse(false));
   const begun = performance.now();
@@ -121,10 +138,11 @@ test('MQTT away: the sweep delivers, and all heals', { timeout: 60_000 }, async 
   /* A client that comes meanwhile misses nothing either. */
   listeners.push(await new Listener(t, broker, users[1], { name: 'meanwhile' }).ready());
   const watcher = await users[1].connect(t, { auth: { history: 0 } });
+  /* By REST, into a room in which nothing else makes the broker look. */
   const waits = [];
   for (let i = 0; i < 4; i++) {
     const text = unique('away');
-    const { ms } = await timed(Promise.all([users[0].say(rooms[0], text),
+    const { ms } = await timed(Promise.all([users[0].say(quiet, text),
       watcher.waitFor('newMessage', (body) => body.text === text)]));
     waits.push(Math.round(ms));
   }
@@ -134,10 +152,11 @@ test('MQTT away: the sweep delivers, and all heals', { timeout: 60_000 }, async 
   const healing = performance.now();
   await allReady(instance, 10_000);
   t.diagnostic(`red after ${Math.round(red)} ms, by REST after ${waits} ms meanwhile, healed after ${Math.round(performance.now() - healing)} ms`);
-  const { ms } = await timed(Promise.all([users[0].say(rooms[0], 'fast'), watcher.waitFor('newMessage', (body) => body.text === 'fast')]));
+  const { ms } = await timed(Promise.all([users[0].say(quiet, 'fast'), watcher.waitFor('newMessage', (body) => body.text === 'fast')]));
   assert.ok(ms < 500, `${ms} ms after it came back`);
   await senders.finish();
   await ledger.settle(t, instance, topics, listeners);
+  await toldOnce(before, ['mqtt_lost', 'mqtt_connected', 'not_ready', 'ready']);
   assert.equal(await instance.pids(), pids, 'something was started again');
   for (const each of listeners) assert.deepEqual(each.drops, [], each.name);
 });

@@ -81,6 +81,12 @@ export async function metric(instance, name, brokers = instance.status.brokers) 
   return sum;
 }
 
+/** How many lines of that event are in a process's log. */
+export async function logged(instance, name, event) {
+  const text = await readFile(path.join(instance.data, 'log', `${name}.log`), 'utf8');
+  return text.split('\n').filter((line) => line.includes(` event=${event} `)).length;
+}
+
 /** Resident memory in KiB. */
 export async function residentKib(pid) {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))[1]);
