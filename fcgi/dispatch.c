@@ -92,9 +92,12 @@ static enum err authenticate(struct call *call)
     return chat_authenticate(call->app->chat, token, call->request->address, &call->actor);
 }
 
-static bool takes_body(enum method method)
+static bool takes_body(enum method method, const struct route *route)
 {
-    return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+    if (route->flags & ROUTE_IGNORES_BODY)
+        return false;
+    return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH ||
+           route->flags & ROUTE_TAKES_BODY;
 }
 
 static void run_route(struct call *call, const struct route *route,
@@ -104,7 +107,7 @@ static void run_route(struct call *call, const struct route *route,
 
     if (route->flags & ROUTE_AUTH)
         err = authenticate(call);
-    if (!err && takes_body(call->request->method) && !(route->flags & ROUTE_IGNORES_BODY))
+    if (!err && takes_body(call->request->method, route))
         err = request_read_body(call->request, limits);
     if (err) {
         response_error(call->response, err);

@@ -14,6 +14,12 @@ void auth_logout(struct call *call);
 void users_get_me(struct call *call);
 void users_get(struct call *call);
 
+/* PATCH and DELETE /users/me, and /users/me/sessions: one's own account. */
+void users_change_me(struct call *call);
+void users_delete_me(struct call *call);
+void sessions_list(struct call *call);
+void sessions_end(struct call *call);
+
 /* /channels and /channels/{name}. */
 void channels_list(struct call *call);
 void channels_create(struct call *call);

@@ -6,6 +6,7 @@
 #include "fcgi/resources.h"
 
 #define ROUTE_LOGOUT (ROUTE_AUTH | ROUTE_IGNORES_BODY)
+#define ROUTE_FAREWELL (ROUTE_AUTH | ROUTE_TAKES_BODY)
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -14,6 +15,10 @@ static const struct route routes[] = {
     {METHOD_POST,   API_BASE "/auth/refresh",                   ROUTE_PUBLIC, auth_refresh},
     {METHOD_POST,   API_BASE "/auth/logout",                    ROUTE_LOGOUT, auth_logout},
     {METHOD_GET,    API_BASE "/users/me",                       ROUTE_AUTH,   users_get_me},
+    {METHOD_PATCH,  API_BASE "/users/me",                       ROUTE_AUTH,   users_change_me},
+    {METHOD_DELETE, API_BASE "/users/me",                       ROUTE_FAREWELL, users_delete_me},
+    {METHOD_GET,    API_BASE "/users/me/sessions",              ROUTE_AUTH,   sessions_list},
+    {METHOD_DELETE, API_BASE "/users/me/sessions/{id}",         ROUTE_AUTH,   sessions_end},
     {METHOD_GET,    API_BASE "/users/{username}",               ROUTE_AUTH,   users_get},
     {METHOD_GET,    API_BASE "/channels",                       ROUTE_AUTH,   channels_list},
     {METHOD_POST,   API_BASE "/channels",                       ROUTE_AUTH,   channels_create},

@@ -12,7 +12,8 @@
 enum {
     ROUTE_PUBLIC = 0,
     ROUTE_AUTH = 1,
-    ROUTE_IGNORES_BODY = 2 /* whatever it is */
+    ROUTE_IGNORES_BODY = 2, /* whatever it is */
+    ROUTE_TAKES_BODY = 4    /* of a method that has none as a rule (DELETE) */
 };
 
 struct route {

@@ -2,7 +2,7 @@
  * Accounts: signing up, logging in, refreshing and ending a session. What a signed-in user may do
  * is in the commands; tokens and hashes themselves are shared/auth's.
  */
-#include "shared/chat/chat_internal.h"
+#include "shared/chat/account_internal.h"
 
 #include "shared/base/clock.h"
 #include "shared/base/json_scan.h"
@@ -16,27 +16,26 @@
 
 /* ---- the request ---- */
 
-/* Two strings at most: username and password, or a refresh token. */
-struct request {
-    struct buf first;
-    struct buf second;
-};
-
-static void request_init(struct request *request)
+void account_request_init(struct account_request *request)
 {
     buf_init(&request->first, BUF_MAX_DEFAULT);
     buf_init(&request->second, BUF_MAX_DEFAULT);
 }
 
-static void request_release(struct request *request)
+static void wipe(struct buf *text)
 {
-    if (request->second.data)
-        explicit_bzero(request->second.data, request->second.len);
-    buf_release(&request->first);
-    buf_release(&request->second);
+    if (text->data)
+        explicit_bzero(text->data, text->len);
+    buf_release(text);
 }
 
-static void add_problem(struct buf *problems, const char *field, const char *problem)
+void account_request_release(struct account_request *request)
+{
+    wipe(&request->first);
+    wipe(&request->second);
+}
+
+void account_problem(struct buf *problems, const char *field, const char *problem)
 {
     struct json_writer w;
     if (problems->len > 0)
@@ -51,34 +50,34 @@ static void add_problem(struct buf *problems, const char *field, const char *pro
     buf_add_char(problems, ']');
 }
 
-static bool read_object(const struct chat *chat, struct span body, struct buf *problems)
+bool account_read_object(const struct chat *chat, struct span body, struct buf *problems)
 {
     if (json_scan(body, (int)conf_int(chat->conf, CONF_LIMIT_JSON_DEPTH)))
-        add_problem(problems, "", "must be valid JSON");
+        account_problem(problems, "", "must be valid JSON");
     else if (json_type_of(body) != JSON_OBJECT)
-        add_problem(problems, "", "must be an object");
+        account_problem(problems, "", "must be an object");
     return problems->len == 0;
 }
 
-static void read_string(struct span body, const char *field, struct buf *out, struct buf *problems)
+void account_read_string(struct span body, const char *field, struct buf *out, struct buf *problems)
 {
     struct span json = json_member(body, field);
     if (!span_present(json))
-        add_problem(problems, field, "is required");
+        account_problem(problems, field, "is required");
     else if (json_type_of(json) != JSON_STRING)
-        add_problem(problems, field, "must be a string");
+        account_problem(problems, field, "must be a string");
     else if (!json_is_unicode(json))
-        add_problem(problems, field, "holds half of a surrogate pair");
+        account_problem(problems, field, "holds half of a surrogate pair");
     else
         json_unescape(json, out);
 }
 
-static enum err read_credentials(const struct chat *chat, struct span body, struct request *request,
-                                 struct buf *problems)
+static enum err read_credentials(const struct chat *chat, struct span body,
+                                 struct account_request *request, struct buf *problems)
 {
-    if (read_object(chat, body, problems)) {
-        read_string(body, "username", &request->first, problems);
-        read_string(body, "password", &request->second, problems);
+    if (account_read_object(chat, body, problems)) {
+        account_read_string(body, "username", &request->first, problems);
+        account_read_string(body, "password", &request->second, problems);
     }
     return problems->len > 0 ? ERR_VALIDATION_FAILED : ERR_OK;
 }
@@ -122,7 +121,7 @@ static void set_address(struct chat_actor *actor, const char *address)
     snprintf(actor->address, sizeof actor->address, "%s", address);
 }
 
-static enum err limited(int64_t wait_ms, int64_t *retry_ms)
+enum err account_limited(int64_t wait_ms, int64_t *retry_ms)
 {
     *retry_ms = wait_ms;
     return wait_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;
@@ -130,15 +129,15 @@ static enum err limited(int64_t wait_ms, int64_t *retry_ms)
 
 /* ---- signup ---- */
 
-static enum err check_signup(const struct chat *chat, const struct request *request,
+static enum err check_signup(const struct chat *chat, const struct account_request *request,
                              struct buf *problems)
 {
     const char *problem = rule_username(chat->conf, buf_span(&request->first));
     if (problem)
-        add_problem(problems, "username", problem);
+        account_problem(problems, "username", problem);
     problem = rule_user_password(chat->conf, buf_span(&request->second));
     if (problem)
-        add_problem(problems, "password", problem);
+        account_problem(problems, "password", problem);
     return problems->len > 0 ? ERR_VALIDATION_FAILED : ERR_OK;
 }
 
@@ -152,17 +151,17 @@ static enum err check_free(struct db *db, struct span key)
     return err ? err : ERR_NAME_TAKEN;
 }
 
-static enum err gated_hash(struct chat *chat, struct span password, char out[PASSWORD_HASH_SIZE],
-                           int64_t *retry_ms)
+enum err account_hash(struct chat *chat, struct span password, char out[PASSWORD_HASH_SIZE],
+                      int64_t *retry_ms)
 {
     if (!gate_enter(&chat->gate))
-        return limited(GATE_RETRY_MS, retry_ms);
+        return account_limited(GATE_RETRY_MS, retry_ms);
     password_hash(&chat->password_cost, password, out);
     gate_leave(&chat->gate);
     return ERR_OK;
 }
 
-static enum err sign_up(struct chat *chat, struct db *db, const struct request *request,
+static enum err sign_up(struct chat *chat, struct db *db, const struct account_request *request,
                         struct span key, struct chat_login *out, int64_t *retry_ms)
 {
     char hash[PASSWORD_HASH_SIZE];
@@ -170,7 +169,7 @@ static enum err sign_up(struct chat *chat, struct db *db, const struct request *
     int64_t session_id = 0;
     enum err err = check_free(db, key);
     if (!err)
-        err = gated_hash(chat, buf_span(&request->second), hash, retry_ms);
+        err = account_hash(chat, buf_span(&request->second), hash, retry_ms);
     if (!err)
         err = user_sign_up(db, buf_span(&request->first), key, hash,
                            conf_int(chat->conf, CONF_AUTH_REFRESH_TTL_S), &user, &session_id);
@@ -184,39 +183,39 @@ static enum err sign_up(struct chat *chat, struct db *db, const struct request *
 enum err chat_signup(struct chat *chat, struct db *db, struct span body, const char *address,
                      struct chat_login *out, struct buf *problems, int64_t *retry_ms)
 {
-    struct request request;
+    struct account_request request;
     struct buf key;
     login_init(out);
     set_address(&out->actor, address);
-    request_init(&request);
+    account_request_init(&request);
     buf_init(&key, BUF_MAX_DEFAULT);
     enum err err = read_credentials(chat, body, &request, problems);
     if (!err)
         err = check_signup(chat, &request, problems);
     if (!err)
-        err = limited(chat_limit_signup(chat, address), retry_ms);
+        err = account_limited(chat_limit_signup(chat, address), retry_ms);
     rule_username_key(buf_span(&request.first), &key);
     if (!err)
         err = sign_up(chat, db, &request, buf_span(&key), out, retry_ms);
     buf_release(&key);
-    request_release(&request);
+    account_request_release(&request);
     return err_public(err);
 }
 
 /* ---- login ---- */
 
-static enum err gated_verify(struct chat *chat, struct span password, const char *hash,
-                             int64_t *retry_ms)
+enum err account_verify(struct chat *chat, struct span password, const char *hash,
+                        int64_t *retry_ms)
 {
     if (!gate_enter(&chat->gate))
-        return limited(GATE_RETRY_MS, retry_ms);
+        return account_limited(GATE_RETRY_MS, retry_ms);
     bool matched = password_verify(&chat->password_cost, password, hash);
     gate_leave(&chat->gate);
     return matched ? ERR_OK : ERR_UNAUTHENTICATED;
 }
 
 /* Whatever is wrong with the account, it costs a hash and is the same answer. */
-static enum err log_in(struct chat *chat, struct db *db, const struct request *request,
+static enum err log_in(struct chat *chat, struct db *db, const struct account_request *request,
                        struct span key, struct chat_login *out, int64_t *retry_ms)
 {
     struct user_row user;
@@ -224,7 +223,7 @@ static enum err log_in(struct chat *chat, struct db *db, const struct request *r
     enum err err = user_find(db, key, &user);
     if (err && err != ERR_USER_NOT_FOUND)
         return err;
-    err = gated_verify(chat, buf_span(&request->second), user.password_hash, retry_ms);
+    err = account_verify(chat, buf_span(&request->second), user.password_hash, retry_ms);
     if (!err)
         err = session_open(db, user.id, user.password_hash,
                            conf_int(chat->conf, CONF_AUTH_REFRESH_TTL_S), &session_id);
@@ -238,27 +237,40 @@ static enum err log_in(struct chat *chat, struct db *db, const struct request *r
 enum err chat_login(struct chat *chat, struct db *db, struct span body, const char *address,
                     struct chat_login *out, struct buf *problems, int64_t *retry_ms)
 {
-    struct request request;
+    struct account_request request;
     struct buf key;
     login_init(out);
     set_address(&out->actor, address);
-    request_init(&request);
+    account_request_init(&request);
     buf_init(&key, BUF_MAX_DEFAULT);
     enum err err = read_credentials(chat, body, &request, problems);
     rule_username_key(buf_span(&request.first), &key);
     if (!err)
-        err = limited(chat_limit_password(chat, buf_span(&key), address), retry_ms);
+        err = account_limited(chat_limit_password(chat, buf_span(&key), address), retry_ms);
     if (!err) {
         err = log_in(chat, db, &request, buf_span(&key), out, retry_ms);
         if (!err)
             chat_limit_password_passed(chat, buf_span(&key), address);
     }
     buf_release(&key);
-    request_release(&request);
+    account_request_release(&request);
     return err_public(err);
 }
 
 /* ---- refresh and logout ---- */
+
+void account_ended_event(int64_t user_id, int64_t session_id, int64_t inbox_seq, int64_t at_us,
+                         struct event_list *events)
+{
+    render_to_event(&(struct log_row){.log = LOG_INBOX,
+                                      .log_id = user_id,
+                                      .seq = inbox_seq,
+                                      .kind = EVENT_INBOX_SESSION_ENDED,
+                                      .actor = user_id,
+                                      .at_us = at_us,
+                                      .session = session_id},
+                    event_list_add(events));
+}
 
 static enum err finish_session(struct db *db, int64_t session_id, int64_t user_id,
                                struct event_list *events)
@@ -267,14 +279,7 @@ static enum err finish_session(struct db *db, int64_t session_id, int64_t user_i
     enum err err = session_finish(db, session_id, user_id, &end);
     if (err || end.user_id == 0)
         return err;
-    render_to_event(&(struct log_row){.log = LOG_INBOX,
-                                      .log_id = end.user_id,
-                                      .seq = end.inbox_seq,
-                                      .kind = EVENT_INBOX_SESSION_ENDED,
-                                      .actor = end.user_id,
-                                      .at_us = end.at_us,
-                                      .session = session_id},
-                    event_list_add(events));
+    account_ended_event(end.user_id, session_id, end.inbox_seq, end.at_us, events);
     return ERR_OK;
 }
 
@@ -315,14 +320,14 @@ static enum err refresh(struct chat *chat, struct db *db, struct span token, str
 enum err chat_refresh(struct chat *chat, struct db *db, struct span body, struct chat_login *out,
                       struct buf *problems)
 {
-    struct request request;
+    struct account_request request;
     login_init(out);
-    request_init(&request);
-    if (read_object(chat, body, problems))
-        read_string(body, "refreshToken", &request.second, problems);
+    account_request_init(&request);
+    if (account_read_object(chat, body, problems))
+        account_read_string(body, "refreshToken", &request.second, problems);
     enum err err = problems->len > 0 ? ERR_VALIDATION_FAILED
                                      : refresh(chat, db, buf_span(&request.second), out);
-    request_release(&request);
+    account_request_release(&request);
     return err_public(err);
 }
 

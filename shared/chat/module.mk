@@ -2,7 +2,8 @@
 # Commands and reads: what a user may do and see; the events that follow.
 noinst_LIBRARIES += libparley-chat.a
 libparley_chat_a_SOURCES = \
-	shared/chat/account.c \
+	shared/chat/account.c shared/chat/account_internal.h \
+	shared/chat/own_account.c shared/chat/own_account.h \
 	shared/chat/answer.c \
 	shared/chat/channel.c shared/chat/channel.h \
 	shared/chat/chat.c shared/chat/chat.h shared/chat/chat_internal.h \
@@ -48,6 +49,7 @@ check_PROGRAMS += \
 	tests/unit/chat/gate_test \
 	tests/unit/chat/lists_test \
 	tests/unit/chat/lost_test \
+	tests/unit/chat/own_account_test \
 	tests/unit/chat/races_test \
 	tests/unit/chat/rules_test
 
@@ -73,6 +75,9 @@ tests_unit_chat_races_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_account_test_SOURCES = tests/unit/chat/account_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_account_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_account_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_own_account_test_SOURCES = tests/unit/chat/own_account_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_own_account_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_own_account_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_lists_test_SOURCES = tests/unit/chat/lists_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_lists_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_lists_test_LDADD = $(CHAT_TEST_LIBS)

@@ -4,6 +4,8 @@
  */
 #include "shared/chat/rules.h"
 
+#include <strings.h>
+
 #include "shared/auth/token.h"
 #include "shared/base/utf8.h"
 
@@ -81,6 +83,13 @@ static bool is_username_text(struct span name)
     return true;
 }
 
+/* The names that stand for deleted accounts (shared/store/account.c). */
+static bool is_tombstone(struct span name)
+{
+    static const char prefix[] = "deleted.";
+    return name.len >= sizeof prefix - 1 && strncasecmp(name.ptr, prefix, sizeof prefix - 1) == 0;
+}
+
 const char *rule_username(const struct conf *conf, struct span name)
 {
     if (!is_username_text(name))
@@ -91,6 +100,8 @@ const char *rule_username(const struct conf *conf, struct span name)
         return "is too long";
     if (!is_letter_or_digit(name.ptr[0]))
         return "must start with a letter or digit";
+    if (is_tombstone(name))
+        return "is reserved";
     return NULL;
 }
 

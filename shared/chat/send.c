@@ -27,6 +27,7 @@ static const enum err verdict_errors[] = {
     [MESSAGE_NOT_A_MEMBER] = ERR_NOT_A_MEMBER,
     [MESSAGE_MUTED] = ERR_MUTED,
     [MESSAGE_BLOCKED] = ERR_BLOCKED,
+    [MESSAGE_OTHER_DELETED] = ERR_USER_NOT_FOUND,
 };
 
 static void add_event(struct chat_command *send, const struct message_outcome *outcome)

@@ -65,6 +65,8 @@ static const struct db_stmt write_all = {
         "   when r.status = 'DIRECT' and exists (select 1 from user_block b where"
         "     (b.blocker_id = r.direct_low and b.blocked_id = r.direct_high)"
         "     or (b.blocker_id = r.direct_high and b.blocked_id = r.direct_low)) then 9"
+        "   when r.status = 'DIRECT' and exists (select 1 from app_user d where"
+        "     d.id in (r.direct_low, r.direct_high) and d.deleted_at is not null) then 10"
         "   else 0 end as verdict"
         "  from held h cross join unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[],"
         "   $5::text[], $6::bytea[]) with ordinality"

@@ -23,7 +23,8 @@ enum message_verdict {
     MESSAGE_BANNED = 6,
     MESSAGE_NOT_A_MEMBER = 7,
     MESSAGE_MUTED = 8,
-    MESSAGE_BLOCKED = 9 /* a direct room, one has blocked the other */
+    MESSAGE_BLOCKED = 9,       /* a direct room, one has blocked the other */
+    MESSAGE_OTHER_DELETED = 10 /* a direct room, the other has deleted its account */
 };
 
 struct message_send {

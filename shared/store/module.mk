@@ -1,6 +1,7 @@
 # The SQL, one file per noun; the only place where statements are written.
 noinst_LIBRARIES += libparley-store.a
 libparley_store_a_SOURCES = \
+	shared/store/account.c shared/store/account.h \
 	shared/store/admission.c shared/store/admission.h \
 	shared/store/alive.h shared/store/field.h \
 	shared/store/change.c shared/store/change.h \

@@ -3,11 +3,14 @@
 
 #include "shared/store/field.h"
 
+/* "for share" waits for a change of the password that is under way, and then looks at the hash
+ * again: otherwise a login that had checked the old one could outlive the change. */
 static const struct db_stmt open_session = {
     .name = "session_open",
     .sql = "insert into session (user_id, expires_at)"
            " select id, now() + make_interval(secs => $3) from app_user where id = $1"
-           " and password_hash = $2 and disabled_at is null and deleted_at is null returning id",
+           " and password_hash = $2 and disabled_at is null and deleted_at is null for share"
+           " returning id",
     .params = 3,
 };
 

@@ -102,6 +102,8 @@ static void usernames(void **state)
     (void)state;
     assert_null(rule_username(conf, SPAN_LIT("bob")));
     assert_null(rule_username(conf, SPAN_LIT("0_a.B-c")));
+    assert_null(rule_username(conf, SPAN_LIT("deleted")));
+    assert_string_equal(rule_username(conf, SPAN_LIT("Deleted.17")), "is reserved");
     assert_null(rule_username(conf, span_of(repeat("x", 32, text))));
     assert_non_null(rule_username(conf, span_of(repeat("x", 33, text))));
     static const char *const bad[] = {"",     "ab",  "_abc", ".abc",

@@ -14,6 +14,10 @@ static void stand_in(const char *name, struct call *call);
     X(auth_logout)                                                                                 \
     X(users_get_me)                                                                                \
     X(users_get)                                                                                   \
+    X(users_change_me)                                                                             \
+    X(users_delete_me)                                                                             \
+    X(sessions_list)                                                                               \
+    X(sessions_end)                                                                                \
     X(channels_list)                                                                               \
     X(channels_create)                                                                             \
     X(channels_get)                                                                                \
