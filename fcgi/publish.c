@@ -7,13 +7,13 @@ static void publish_one(struct bus_thread *bus, const struct event *event)
     struct event_props props;
     struct bus_prop pairs[BUS_PROPS_MAX];
 
-    event_topic(event->log, event->log_id, topic);
+    event_topic_of(event, topic);
     event_props_encode(event, &props);
     int count = props.count < BUS_PROPS_MAX ? props.count : BUS_PROPS_MAX;
     for (int i = 0; i < count; i++)
         pairs[i] = (struct bus_prop){props.names[i], props.values[i]};
     struct span payload = span_make(event->json ? event->json : "", event->json_len);
-    if (bus_thread_publish(bus, topic, payload, pairs, count, 1) != ERR_OK)
+    if (bus_thread_publish(bus, topic, payload, pairs, count, event_qos(event)) != ERR_OK)
         return; /* MQTT is down or behind: the sweep delivers */
 }
 

@@ -63,6 +63,7 @@ struct event *event_list_add(struct event_list *list)
 void event_release(struct event *event)
 {
     mem_free(event->room_name);
+    mem_free(event->except);
     mem_free(event->json);
     *event = (struct event){0};
 }
@@ -91,6 +92,23 @@ void event_topic(enum log_type log, int64_t log_id, char out[EVENT_TOPIC_SIZE])
         if (topics[i].log == log)
             snprintf(out, EVENT_TOPIC_SIZE, "%s%" PRId64, topics[i].prefix, log_id);
     }
+}
+
+#define LIVE "/live"
+
+void event_topic_of(const struct event *event, char out[EVENT_TOPIC_SIZE])
+{
+    size_t len;
+
+    event_topic(event->log, event->log_id, out);
+    len = strlen(out);
+    if (event->seq == 0)
+        snprintf(out + len, EVENT_TOPIC_SIZE - len, LIVE);
+}
+
+int event_qos(const struct event *event)
+{
+    return event->seq == 0 ? 0 : 1;
 }
 
 /* A decimal number as we write it: no sign, no leading zero, 1 to 18 digits; at least 1. */
@@ -166,17 +184,25 @@ void event_props_encode(const struct event *event, struct event_props *props)
     }
     if (event->room_name)
         props_add(props, "roomName", span_of(event->room_name));
+    if (event->except)
+        props_add(props, "except", span_of(event->except));
+}
+
+static enum err keep_text(char **text, struct span value)
+{
+    mem_free(*text);
+    *text = mem_span_dup(value);
+    return ERR_OK;
 }
 
 static enum err decode_prop(struct span name, struct span value, struct event *event)
 {
     if (span_is(name, "kind"))
         return kind_of_name(value, &event->kind) ? ERR_OK : ERR_SYNTAX;
-    if (span_is(name, "roomName")) {
-        mem_free(event->room_name);
-        event->room_name = mem_span_dup(value);
-        return ERR_OK;
-    }
+    if (span_is(name, "roomName"))
+        return keep_text(&event->room_name, value);
+    if (span_is(name, "except"))
+        return keep_text(&event->except, value);
     for (size_t i = 0; i < NUMBER_COUNT; i++) {
         if (span_is(name, numbers[i].name))
             return parse_positive(value, number_of(event, i)) ? ERR_OK : ERR_SYNTAX;
@@ -184,24 +210,42 @@ static enum err decode_prop(struct span name, struct span value, struct event *e
     return ERR_OK; /* a later version's */
 }
 
-/* Inbox kinds have their own numbers, from 32. */
-static bool kind_fits_log(const struct event *event)
+/* Inbox kinds have their own numbers, from 32; kinds that are news only, from 64. */
+static bool kind_fits(const struct event *event, bool news)
 {
-    return event->kind != 0 && (event->log == LOG_INBOX) == (event->kind >= EVENT_INBOX_JOINED);
+    if (event->kind >= EVENT_TYPING)
+        return news;
+    if (event->kind == 0 || (event->log == LOG_INBOX) != (event->kind >= EVENT_INBOX_JOINED))
+        return false;
+    return !news || event->kind == EVENT_CUSTOM || event->kind == EVENT_INBOX_CUSTOM;
+}
+
+/* Take "/live" off the end. */
+static bool topic_is_live(struct span *topic)
+{
+    size_t len = sizeof LIVE - 1;
+
+    if (topic->len <= len || memcmp(topic->ptr + topic->len - len, LIVE, len) != 0)
+        return false;
+    topic->len -= len;
+    return true;
 }
 
 enum err event_decode(struct span topic, const struct span *names, const struct span *values,
                       int count, struct event *event)
 {
+    bool news = topic_is_live(&topic);
     enum err err = ERR_OK;
 
     if (!event_topic_parse(topic, &event->log, &event->log_id))
         return ERR_SYNTAX;
     for (int i = 0; i < count && err == ERR_OK; i++)
         err = decode_prop(names[i], values[i], event);
-    if (err == ERR_OK && (event->seq < 1 || !kind_fits_log(event)))
+    if (err == ERR_OK && ((event->seq == 0) != news || !kind_fits(event, news)))
         err = ERR_SYNTAX;
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         mem_free(event->room_name);
+        mem_free(event->except);
+    }
     return err;
 }

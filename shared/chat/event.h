@@ -3,6 +3,9 @@
  * shape: numbered from 1 without gaps, one row = one seq = one MQTT message (= one emit, if it has
  * a payload). The payload is the Socket.IO event array itself; what routing needs travels beside
  * it, in MQTT 5 user properties, so that relaying parses no JSON.
+ *
+ * An event without a seq is passing news (typing, presence, ...): it is in no log, nobody waits for
+ * it or asks for it again. It travels at QoS 0 on the topic's "/live", and has a payload.
  */
 #ifndef PARLEY_CHAT_EVENT_H
 #define PARLEY_CHAT_EVENT_H
@@ -32,7 +35,10 @@ enum log_type { LOG_ROOM = 0, LOG_INBOX = 1 };
     X(EVENT_INBOX_SESSION_ENDED, 35, "sessionEnded") /* close the sockets of `session` */          \
     X(EVENT_INBOX_BLOCKED, 36, "blocked")            /* `actor` is the user now blocked */         \
     X(EVENT_INBOX_UNBLOCKED, 37, "unblocked")                                                      \
-    X(EVENT_INBOX_CUSTOM, 38, "inboxCustom")
+    X(EVENT_INBOX_CUSTOM, 38, "inboxCustom")                                                       \
+    X(EVENT_TYPING, 64, "typing") /* from here on: passing news only, never stored */              \
+    X(EVENT_PRESENCE, 65, "presence")                                                              \
+    X(EVENT_READ_MARKER, 66, "readMarker")
 
 enum event_kind {
 #define X(name, value, wire) name = value,
@@ -61,9 +67,16 @@ struct event {
     int64_t room_seq; /* ... and the seq of the row in its log */
     int64_t session;  /* inbox sessionEnded: the session; 0: all of the user's */
     char *room_name;  /* inbox joined: the room's name; owned; else NULL */
+    char *except;     /* news: ids, space-separated, of users it is not for; owned; else NULL */
     char *json;       /* Socket.IO event array; owned; NULL: nothing to emit */
     size_t json_len;
 };
+
+/* Has it no place in a log? */
+static inline bool event_is_news(const struct event *event)
+{
+    return event->seq == 0 && event->json;
+}
 
 /* Free what the event owns; it is zeroed. The struct is the caller's. */
 void event_release(struct event *event);
@@ -86,6 +99,11 @@ void event_list_release(struct event_list *list);
 
 /* "parley/v1/rooms/{id}" or "parley/v1/users/{id}". */
 void event_topic(enum log_type log, int64_t log_id, char out[EVENT_TOPIC_SIZE]);
+
+/* The topic an event goes out on: its log's, or for news that with "/live" behind it; and the QoS
+ * it goes out with. */
+void event_topic_of(const struct event *event, char out[EVENT_TOPIC_SIZE]);
+int event_qos(const struct event *event);
 
 /* Parse a topic made by event_topic; false if it is none. */
 bool event_topic_parse(struct span topic, enum log_type *log, int64_t *log_id);

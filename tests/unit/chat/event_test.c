@@ -145,7 +145,7 @@ static enum err decode(const char *topic, const char *const *pairs)
         values[count++] = span_of(pairs[1]);
     }
     err = event_decode(span_of(topic), names, values, count, &event);
-    mem_free(event.room_name);
+    event_release(&event);
     return err;
 }
 
@@ -168,6 +168,30 @@ static void what_is_not_ours_is_refused(void **state)
                      ERR_SYNTAX);
     assert_int_equal(DECODE("parley/v1/users/1", "roomName", "a", "roomName", "b", "seq", "x"),
                      ERR_SYNTAX);
+    assert_int_equal(DECODE("parley/v1/rooms/1/other", "kind", "typing"), ERR_SYNTAX);
+}
+
+static void news_have_no_seq(void **state)
+{
+    struct event typing = {.log = LOG_ROOM, .log_id = 5, .kind = EVENT_TYPING};
+    char topic[EVENT_TOPIC_SIZE];
+
+    (void)state;
+    event_topic_of(&typing, topic);
+    assert_string_equal(topic, "parley/v1/rooms/5/live");
+    assert_int_equal(event_qos(&typing), 0);
+    typing.seq = 1;
+    event_topic_of(&typing, topic);
+    assert_string_equal(topic, "parley/v1/rooms/5");
+    assert_int_equal(event_qos(&typing), 1);
+    assert_int_equal(DECODE("parley/v1/rooms/1/live", "kind", "typing", "author", "3"), ERR_OK);
+    assert_int_equal(DECODE("parley/v1/rooms/1/live", "kind", "custom"), ERR_OK);
+    assert_int_equal(DECODE("parley/v1/users/1/live", "kind", "inboxCustom"), ERR_OK);
+    assert_int_equal(DECODE("parley/v1/rooms/1/live", "kind", "custom", "seq", "4"), ERR_SYNTAX);
+    assert_int_equal(DECODE("parley/v1/rooms/1/live", "kind", "text"), ERR_SYNTAX);
+    assert_int_equal(DECODE("parley/v1/users/1/live", "kind", "joined"), ERR_SYNTAX);
+    assert_int_equal(DECODE("parley/v1/rooms/1", "kind", "typing", "seq", "4"), ERR_SYNTAX);
+    assert_int_equal(DECODE("parley/v1/rooms/1/live", "except", "1 2", "kind", "x"), ERR_SYNTAX);
 }
 
 static void lists_own_their_events(void **state)
@@ -197,7 +221,7 @@ int main(void)
         cmocka_unit_test(kinds_have_names),         cmocka_unit_test(topics_name_the_log),
         cmocka_unit_test(other_topics_are_refused), cmocka_unit_test(properties_come_back_as_sent),
         cmocka_unit_test(only_what_is_set_is_sent), cmocka_unit_test(what_is_not_ours_is_refused),
-        cmocka_unit_test(lists_own_their_events),
+        cmocka_unit_test(lists_own_their_events),   cmocka_unit_test(news_have_no_seq),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
