@@ -220,6 +220,8 @@ struct span eio_session_query_fields(const struct eio_session *session);
 bool eio_session_send(struct eio_session *session, struct eio_frame *frame);
 /* Would the transport take a packet at once (polling: a parked GET; websocket: nothing waits)? */
 bool eio_session_writable(const struct eio_session *session);
+/* Is a quarter of what may wait for it waiting? */
+bool eio_session_lags(const struct eio_session *session);
 bool eio_session_is_open(const struct eio_session *session);
 /* End it, after what is queued was written. */
 void eio_session_close(struct eio_session *session, enum eio_reason reason);

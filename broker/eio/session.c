@@ -172,6 +172,14 @@ bool eio_session_writable(const struct eio_session *session)
     return session->get && !session->get->streaming && session->queue.count == 0;
 }
 
+bool eio_session_lags(const struct eio_session *session)
+{
+    const struct eio_options *options = &session->server->options;
+    const struct eio_queue *output = session->wire ? &session->wire->queue : &session->queue;
+
+    return output->bytes > options->output_bytes / 4 || output->count > options->output_packets / 4;
+}
+
 bool eio_session_is_open(const struct eio_session *session)
 {
     return session->state == EIO_STATE_OPEN;

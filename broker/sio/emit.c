@@ -57,6 +57,12 @@ void sio_emit_volatile(struct sio_socket *socket, struct sio_message *message)
         sio_deliver(socket, message);
 }
 
+void sio_emit_passing(struct sio_socket *socket, struct sio_message *message)
+{
+    if (socket->state == SIO_CONNECTED && !eio_session_lags(socket->client->session))
+        sio_deliver(socket, message);
+}
+
 void sio_emit(struct sio_socket *socket, struct span json)
 {
     struct sio_message *message;

@@ -209,6 +209,8 @@ void sio_message_unref(struct sio_message *message); /* takes NULL */
 void sio_emit_message(struct sio_socket *socket, struct sio_message *message);
 /* Dropped if the transport cannot take it at once. */
 void sio_emit_volatile(struct sio_socket *socket, struct sio_message *message);
+/* Dropped if a quarter of what may wait for the connection waits: it gives way to all else. */
+void sio_emit_passing(struct sio_socket *socket, struct sio_message *message);
 /* One-off: sio_message_new + sio_emit_message + unref. */
 void sio_emit(struct sio_socket *socket, struct span json);
 

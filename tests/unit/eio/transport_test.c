@@ -162,6 +162,22 @@ static void test_slow_reader(void **state)
     assert_int_equal(opcode, 0x88);
 }
 
+static void test_lagging(void **state)
+{
+    (void)state;
+    world_open_ws();
+    world.ws.blocked = true;
+    for (int i = 0; i < 12; i++) {
+        assert_false(eio_session_lags(world.session));
+        world_send("x");
+    }
+    world_send("more than a quarter of fifty packets");
+    assert_true(eio_session_lags(world.session));
+    fake_flush(&world.net);
+    fake_ws_write(&world.net, &world.ws, SIZE_MAX);
+    assert_false(eio_session_lags(world.session));
+}
+
 static void test_pong_waits_for_the_end_of_a_frame(void **state)
 {
     int opcode;
@@ -307,6 +323,7 @@ int main(void)
         TEST(test_sessions_of_an_address),
         TEST(test_the_fullest_makes_room),
         TEST(test_slow_reader),
+        TEST(test_lagging),
         TEST(test_pong_waits_for_the_end_of_a_frame),
         TEST(test_stream_over_websocket),
         TEST(test_stream_asks_only_while_less_than_half_is_held),
