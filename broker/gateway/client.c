@@ -7,6 +7,7 @@
 #include "broker/gateway/connect.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/recovery.h"
+#include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
@@ -42,6 +43,7 @@ void client_unref(struct client *client)
 
 void client_gone(struct client *client, bool recoverable)
 {
+    typing_client_gone(client);
     recovery_client_gone(client, recoverable);
     client->state = CLIENT_GONE;
     client->socket = NULL;
@@ -72,6 +74,14 @@ void client_emit(struct client *client, struct sio_message *message)
         return;
     client->gateway->stats.events_emitted++;
     sio_emit_message(client->socket, message);
+}
+
+void client_emit_news(struct client *client, struct sio_message *message)
+{
+    if (!client->socket || client->state != CLIENT_LIVE)
+        return;
+    client->gateway->stats.events_emitted++;
+    sio_emit_passing(client->socket, message);
 }
 
 void client_emit_row(struct client *client, int64_t room, int64_t seq, struct span json)
@@ -147,7 +157,8 @@ struct membership *client_room(const struct client *client, int64_t room_id)
     return NULL;
 }
 
-struct membership *client_add_room(struct client *client, int64_t room_id, int64_t head)
+struct membership *client_add_room(struct client *client, int64_t room_id, struct span name,
+                                   int64_t head)
 {
     size_t at = room_at(client, room_id);
     struct membership *membership = mem_alloc(sizeof *membership);
@@ -155,6 +166,7 @@ struct membership *client_add_room(struct client *client, int64_t room_id, int64
     membership->client = client;
     membership->room_id = room_id;
     membership->head = head;
+    membership->name = span_present(name) ? mem_span_dup(name) : NULL;
     if (client->room_count == client->room_cap) {
         client->room_cap = client->room_cap ? client->room_cap * 2 : 2;
         client->rooms = mem_regrow(client->rooms, client->room_cap, sizeof *client->rooms);
@@ -166,12 +178,12 @@ struct membership *client_add_room(struct client *client, int64_t room_id, int64
     return membership;
 }
 
-void client_join(struct client *client, int64_t room_id, int64_t seq)
+void client_join(struct client *client, int64_t room_id, struct span name, int64_t seq)
 {
     struct membership *membership = client_room(client, room_id);
 
     if (!membership) {
-        membership = client_add_room(client, room_id, seq - 1);
+        membership = client_add_room(client, room_id, name, seq - 1);
         if (client->state == CLIENT_LIVE)
             room_enter(client->gateway, membership);
     } else {
@@ -197,5 +209,6 @@ void client_left(struct client *client, struct membership *membership)
     memmove(client->rooms + at, client->rooms + at + 1,
             (client->room_count - at) * sizeof *client->rooms);
     absences_release(&membership->away);
+    free(membership->name);
     free(membership);
 }

@@ -32,6 +32,7 @@ struct client {
     struct list commands;          /* waiting command_job */
     int commands_waiting, commands_running, reads_running;
     bool barrier_running;
+    int typing_in; /* rooms; typing.c's */
     enum client_state state;
     int refs;
     struct chat_actor actor;
@@ -55,6 +56,8 @@ bool client_hides(const struct client *client, int64_t author);
 
 /* Send an event that others get, too: a room's, as it is fanned out. */
 void client_emit(struct client *client, struct sio_message *message);
+/* Send passing news; it is dropped where too much waits already. */
+void client_emit_news(struct client *client, struct sio_message *message);
 /* Send to this client alone: what is no row of a log; row `seq` of a room's log (0: of the inbox);
  * such a row that was held back while others got it. */
 void client_emit_json(struct client *client, struct span json);
@@ -67,12 +70,14 @@ void client_deny(struct client *client, enum err err, const char *message);
 /* Close the transport: official clients reconnect by themselves. */
 void client_close(struct client *client);
 
-/* A membership from the snapshot: everything up to `head` is history. */
-struct membership *client_add_room(struct client *client, int64_t room_id, int64_t head);
+/* A membership from the snapshot: everything up to `head` is history; the room's name then
+ * (SPAN_NONE: unknown). */
+struct membership *client_add_room(struct client *client, int64_t room_id, struct span name,
+                                   int64_t head);
 /* NULL if it is not in that room. */
 struct membership *client_room(const struct client *client, int64_t room_id);
 /* The inbox says: joined, left at `seq` of the room's log. */
-void client_join(struct client *client, int64_t room_id, int64_t seq);
+void client_join(struct client *client, int64_t room_id, struct span name, int64_t seq);
 void client_leave(struct client *client, int64_t room_id, int64_t seq);
 /* The membership is over: out of the room, freed. */
 void client_left(struct client *client, struct membership *membership);

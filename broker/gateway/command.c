@@ -5,7 +5,9 @@
 #include "broker/gateway/command.h"
 
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/news.h"
 #include "broker/gateway/relay.h"
+#include "broker/gateway/typing.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 
@@ -115,11 +117,20 @@ static void deliver_log(struct gateway *gateway, struct event_list *events, enum
     }
 }
 
+static void deliver_news(struct gateway *gateway, struct event_list *events)
+{
+    for (size_t i = 0; i < events->count; i++) {
+        if (event_is_news(&events->items[i]))
+            news_send(gateway, &events->items[i]);
+    }
+}
+
 /* Inboxes first: who has just joined a room is in it before its rows are delivered. */
 void command_deliver_events(struct gateway *gateway, struct event_list *events)
 {
     deliver_log(gateway, events, LOG_INBOX);
     deliver_log(gateway, events, LOG_ROOM);
+    deliver_news(gateway, events);
     event_list_release(events);
     event_list_init(events);
 }
@@ -285,6 +296,10 @@ void command_on_event(struct sio_socket *socket, const struct sio_event *event)
 
     if (!client || client->state == CLIENT_GONE)
         return;
+    if (span_is(event->name, "typing")) {
+        typing_on_event(client, dto);
+        return;
+    }
     if (!def) {
         answer_unknown(client, event);
         return;

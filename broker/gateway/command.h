@@ -19,7 +19,8 @@ void command_written(struct write_job *job);
  */
 void command_drop_waiting(struct client *client);
 
-/* Publish and deliver what a commit of ours made true. Empties the list. */
+/* Publish and deliver what a commit of ours made true, and the news that go with it. Empties the
+ * list. */
 void command_deliver_events(struct gateway *gateway, struct event_list *events);
 
 #endif

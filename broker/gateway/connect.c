@@ -171,8 +171,11 @@ static bool join_inbox(struct connecting *c)
     if (inbox->seq.last > seq)
         return false;
     c->client->inbox_skip = seq;
-    for (size_t i = 0; i < c->admission.room_count; i++)
-        client_add_room(c->client, c->admission.rooms[i].room_id, c->admission.rooms[i].head);
+    for (size_t i = 0; i < c->admission.room_count; i++) {
+        const struct chat_position *room = &c->admission.rooms[i];
+
+        client_add_room(c->client, room->room_id, span_of(room->name), room->head);
+    }
     user_set_blocked(c->client->user, c->admission.blocked, c->admission.blocked_count);
     c->client->state = CLIENT_HISTORY;
     c->gateway->stats.clients_admitted++;

@@ -8,6 +8,7 @@
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/repair.h"
+#include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
@@ -100,10 +101,12 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->sweep_empty.fn = livelog_sweep_empty;
     gateway->sweep_empty.arg = gateway;
     name_broker(gateway);
+    gateway->name_key = hash_key_new();
     gateway->chat = chat_new(conf);
     make_pools(gateway);
     gateway->repair = repair_new(gateway);
     gateway->recovery = recovery_new(gateway);
+    gateway->typing = typing_new(gateway);
     gateway->relay = relay_new(gateway);
     gateway->sio = make_server(gateway);
     gateway->probe = probe_new(gateway);
@@ -197,8 +200,10 @@ void gateway_stop(struct gateway *gateway)
     relay_free(gateway->relay);
     repair_free(gateway->repair);
     recovery_free(gateway->recovery);
+    typing_free(gateway->typing);
     idmap_release(&gateway->users);
     idmap_release(&gateway->rooms);
+    idmap_release(&gateway->room_names);
     chat_free(gateway->chat);
     free(gateway);
 }

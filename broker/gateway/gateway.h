@@ -7,6 +7,7 @@
  *   backlog.c  the history and what `since` missed
  *   client.c   a socket with its user and its memberships    user.c  a user's inbox
  *   room.c     a room's log and its local members            livelog.c  what both have in common
+ *   news.c     passing news: typing.c, ...    roomname.c  which room a name leads to
  *   command.c  events from clients -> chat commands -> answers
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c what is
  * known of them; claim.c getting them from other brokers; restore.c replaying relay.c    MQTT in
@@ -19,6 +20,7 @@
 #include "broker/gateway/pool.h"
 #include "broker/gateway/writers.h"
 #include "broker/sio/sio.h"
+#include "shared/base/hash.h"
 #include "shared/base/idmap.h"
 #include "shared/chat/chat.h"
 
@@ -26,6 +28,7 @@ struct relay;
 struct repair;
 struct probe;
 struct recovery;
+struct typing;
 
 /* Counted since the start; shown by /metrics. */
 struct gateway_stats {
@@ -49,7 +52,10 @@ struct gateway {
     struct writers *writers;   /* sends, in batches */
     struct idmap users;        /* struct user by id: those with a client here */
     struct idmap rooms;        /* struct room by id: those with a member here */
-    struct list empty;         /* livelogs that may go at the end of the turn */
+    struct idmap room_names;   /* struct room by the hash of each of its names; roomname.c's */
+    struct hash_key name_key;
+    struct typing *typing;
+    struct list empty; /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
     int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */
     char id[64];                    /* this broker's name */

@@ -10,6 +10,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/connect.c broker/gateway/connect.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
+	broker/gateway/news.c broker/gateway/news.h \
 	broker/gateway/offset.c broker/gateway/offset.h \
 	broker/gateway/pool.c broker/gateway/pool.h \
 	broker/gateway/probe.c broker/gateway/probe.h \
@@ -20,8 +21,10 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/restore.c broker/gateway/restore.h \
 	broker/gateway/ring.c broker/gateway/ring.h \
 	broker/gateway/room.c broker/gateway/room.h \
+	broker/gateway/roomname.c broker/gateway/roomname.h \
 	broker/gateway/seqlog.c broker/gateway/seqlog.h \
 	broker/gateway/recoverable.c broker/gateway/recoverable.h \
+	broker/gateway/typing.c broker/gateway/typing.h \
 	broker/gateway/user.c broker/gateway/user.h \
 	broker/gateway/writers.c broker/gateway/writers.h
 
@@ -36,13 +39,20 @@ tests_unit_gateway_absence_test_LDADD = libparley-gateway.a libparley-base.a $(C
 check_PROGRAMS += tests/unit/gateway/room_test
 tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
-tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
+	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/recovery_test
 tests_unit_gateway_recovery_test_SOURCES = tests/unit/gateway/recovery_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_recovery_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
-	$(INIH_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/news_test
+tests_unit_gateway_news_test_SOURCES = tests/unit/gateway/news_test.c \
+	tests/unit/gateway/world.c tests/unit/gateway/world.h
+tests_unit_gateway_news_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
+	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 sbin_PROGRAMS += parley-broker
 parley_broker_SOURCES = broker/gateway/main.c

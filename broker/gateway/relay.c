@@ -6,6 +6,7 @@
 
 #include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/news.h"
 #include "broker/gateway/repair.h"
 #include "broker/gateway/user.h"
 #include "shared/base/log.h"
@@ -44,12 +45,11 @@ struct relay {
 
 static void filter_of(const struct livelog *live, char out[TOPIC_SIZE])
 {
-    event_topic(live->type, live->id, out);
-    if (live->type == LOG_ROOM) { /* the log and its passing news, in one subscription */
-        size_t len = strlen(out);
+    size_t len;
 
-        memcpy(out + len, "/#", 3);
-    }
+    event_topic(live->type, live->id, out);
+    len = strlen(out);
+    memcpy(out + len, "/#", 3); /* the log and its passing news, in one subscription */
 }
 
 /* ---- watching the bus ---- */
@@ -322,15 +322,15 @@ static void on_message(void *app, const struct bus_message *message)
         return;
     }
     live = livelog_find(relay->gateway, event.log, event.log_id);
-    if (live) {
-        if (message->payload.len > 0) {
-            event.json = mem_span_dup(message->payload);
-            event.json_len = message->payload.len;
-        }
-        livelog_feed(live, &event);
-    } else {
-        event_release(&event);
+    if (live && message->payload.len > 0) {
+        event.json = mem_span_dup(message->payload);
+        event.json_len = message->payload.len;
     }
+    if (live && event.seq > 0)
+        livelog_feed(live, &event);
+    else if (live && event.json)
+        news_deliver(relay->gateway, &event);
+    event_release(&event);
 }
 
 void relay_publish(struct relay *relay, const struct event *event)
@@ -340,12 +340,12 @@ void relay_publish(struct relay *relay, const struct event *event)
     struct bus_prop bus_props[EVENT_PROPS_MAX];
     enum err err;
 
-    event_topic(event->log, event->log_id, topic);
+    event_topic_of(event, topic);
     event_props_encode(event, &props);
     for (int i = 0; i < props.count; i++)
         bus_props[i] = (struct bus_prop){props.names[i], props.values[i]};
     err = bus_publish(relay->bus, topic, span_make(event->json ? event->json : "", event->json_len),
-                      bus_props, props.count, 1);
+                      bus_props, props.count, event_qos(event));
     if (err == ERR_OK)
         relay->gateway->stats.mqtt_published++;
     else

@@ -20,7 +20,8 @@ bool relay_is_connected(const struct relay *relay);
 void relay_subscribe(struct relay *relay, struct livelog *live);
 void relay_unsubscribe(struct relay *relay, struct livelog *live);
 
-/* Publish an event of a commit of ours, QoS 1. Not possible now: the sweep delivers. */
+/* Publish an event of a commit of ours, QoS 1 (not possible now: the sweep delivers), or passing
+ * news, QoS 0 (not possible now: nobody else hears of it). */
 void relay_publish(struct relay *relay, const struct event *event);
 
 /* Publish to another broker's topic, or to that of all, QoS 1. Not possible now: it is dropped. */

@@ -11,12 +11,15 @@
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/recoverable.h"
+#include "broker/gateway/roomname.h"
+#include "broker/gateway/typing.h"
 #include "shared/base/mem.h"
 
 static struct room *room_open(struct gateway *gateway, int64_t id, int64_t last)
 {
     struct room *room = mem_alloc(sizeof *room);
 
+    list_init(&room->typists);
     livelog_open(&room->live, gateway, LOG_ROOM, id, last);
     return room;
 }
@@ -40,6 +43,9 @@ void room_enter(struct gateway *gateway, struct membership *membership)
     assert(!membership->room);
     room = live ? (struct room *)live : room_open(gateway, membership->room_id, membership->head);
     add_member(room, membership);
+    if (membership->name)
+        room_name_learn(room, span_of(membership->name), membership->head);
+    mem_free(membership->name);
     membership->entered_n = recovery_last(gateway);
     if (room->live.seq.last > membership->head)
         catchup_begin(membership, room->live.seq.last);
@@ -128,11 +134,23 @@ static bool offer(struct membership *membership, const struct event *event,
     return passed && !membership->catchup && room_member_ends(membership);
 }
 
+/* What a row changes about passing news: it comes before the row itself. */
+static void take_note(struct room *room, const struct event *event)
+{
+    if (event->kind == EVENT_CHANNEL_UPDATED)
+        room_name_heed(room, event);
+    else if (event->kind == EVENT_TEXT)
+        typing_over(room, event->author);
+    else if (event->kind == EVENT_MEMBER_LEFT)
+        typing_over(room, event->subject);
+}
+
 void room_deliver(struct livelog *live, struct event *event)
 {
     struct room *room = (struct room *)live;
     struct sio_message *message = NULL;
 
+    take_note(room, event);
     for (size_t i = room->count; i-- > 0;) { /* backwards: a member that goes swaps in a done one */
         struct membership *membership = room->members[i];
 
@@ -151,6 +169,8 @@ void room_free(struct livelog *live)
 {
     struct room *room = (struct room *)live;
 
+    typing_forget(room);
+    room_name_forget(room);
     free(room->members);
     free(room);
 }

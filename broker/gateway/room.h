@@ -17,6 +17,11 @@ struct room {
     struct membership **members;
     size_t count, cap;
     int64_t last_n; /* its last event here that has an offset (recovery.h); 0: none */
+    char *name;     /* NULL until it is known; roomname.c's, as what follows is */
+    int64_t name_seq;
+    int64_t *name_keys;
+    int name_count;
+    struct list typists; /* typing.c's */
 };
 
 /* One client's place in one room. Owned by the client; known to the room while it is entered. */
@@ -27,6 +32,7 @@ struct membership {
     size_t index;         /* in room->members */
     int64_t entered_n;    /* events with offsets after this one went to it directly */
     int64_t head;         /* events up to this seq are not for it: it has them, or predates them */
+    char *name;           /* of the room, until it is entered; owned */
     struct absences away; /* what is known of leaving and coming back after the room's position */
     struct catchup *catchup; /* events between head and the room's position are being read */
 };

@@ -116,7 +116,9 @@ static void for_clients(struct user *user, const struct event *event,
 
 static void on_joined(struct client *client, const struct event *event)
 {
-    client_join(client, event->room, event->room_seq);
+    struct span name = event->room_name ? span_of(event->room_name) : SPAN_NONE;
+
+    client_join(client, event->room, name, event->room_seq);
 }
 
 static void on_left(struct client *client, const struct event *event)

@@ -21,6 +21,9 @@ int subscribed, unsubscribed, fetched, waited;
 int64_t log_head;
 int64_t left_seq;
 int64_t now_ms;
+char published[256];
+int published_count;
+struct loop_timer *started_timer;
 char handed_over[4096];
 
 struct sio_message *sio_message_new(struct span json)
@@ -60,6 +63,12 @@ void sio_emit_message(struct sio_socket *socket, struct sio_message *message)
 
     snprintf(socket->got + len, sizeof socket->got - len, "%s ", message->text);
     snprintf(socket->offset, sizeof socket->offset, "%s", message->offset);
+}
+
+void sio_emit_passing(struct sio_socket *socket, struct sio_message *message)
+{
+    if (!socket->lags)
+        sio_emit_message(socket, message);
 }
 
 const char *sio_socket_id(const struct sio_socket *socket)
@@ -141,27 +150,44 @@ int64_t loop_now(const struct loop *loop)
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *arg)
 {
+    struct loop_timer *timer = mem_alloc(sizeof *timer);
+
     (void)loop;
-    (void)fn;
-    (void)arg;
-    return NULL;
+    timer->fn = fn;
+    timer->arg = arg;
+    return timer;
 }
 
 void loop_timer_free(struct loop_timer *timer)
 {
-    (void)timer;
+    if (started_timer == timer)
+        started_timer = NULL;
+    free(timer);
 }
 
 void loop_timer_start(struct loop_timer *timer, int64_t delay_ms, int64_t repeat_ms)
 {
-    (void)timer;
-    (void)delay_ms;
     (void)repeat_ms;
+    timer->at = now_ms + delay_ms;
+    timer->active = true;
+    started_timer = timer;
 }
 
 void loop_timer_stop(struct loop_timer *timer)
 {
-    (void)timer;
+    timer->active = false;
+}
+
+bool loop_timer_active(const struct loop_timer *timer)
+{
+    return timer->active;
+}
+
+void relay_publish(struct relay *relay, const struct event *event)
+{
+    (void)relay;
+    snprintf(published, sizeof published, "%.*s", (int)event->json_len, event->json);
+    published_count++;
 }
 
 void relay_send(struct relay *relay, const char *topic, struct span payload)
@@ -236,6 +262,8 @@ int world_setup(void **state)
     subscribed = unsubscribed = fetched = waited = 0;
     log_head = left_seq = 0;
     waiting_job = NULL;
+    started_timer = NULL;
+    published_count = 0;
     *state = world;
     return 0;
 }
@@ -252,6 +280,8 @@ int world_teardown(void **state)
     livelog_sweep_empty(&world->gateway);
     assert_int_equal(world->gateway.rooms.used, 0);
     assert_int_equal(world->gateway.users.used, 0);
+    assert_int_equal(world->gateway.room_names.used, 0);
+    idmap_release(&world->gateway.room_names);
     idmap_release(&world->gateway.rooms);
     idmap_release(&world->gateway.users);
     free(world);
@@ -271,7 +301,7 @@ struct client *connect_user(struct world *world, int index, int64_t user_id)
 
 void enter(struct client *client, int64_t head)
 {
-    room_enter(client->gateway, client_add_room(client, ROOM, head));
+    room_enter(client->gateway, client_add_room(client, ROOM, SPAN_LIT("Room"), head));
 }
 
 void feed_kind(struct world *world, int64_t seq, enum event_kind kind, int64_t user)

@@ -16,10 +16,18 @@ struct sio_socket {
     char got[512];            /* what was emitted, in order: "3 4 5 " */
     char offset[OFFSET_SIZE]; /* of what was emitted last */
     bool closed;
+    bool lags; /* passing news are dropped */
+};
+
+struct loop_timer {
+    loop_fn fn;
+    void *arg;
+    int64_t at;
+    bool active;
 };
 
 struct sio_message {
-    char text[32];
+    char text[96];
     char offset[OFFSET_SIZE];
     int refs;
 };
@@ -29,7 +37,10 @@ extern int subscribed, unsubscribed, fetched, waited;
 extern int64_t log_head; /* rows 1..log_head of the room exist */
 extern int64_t left_seq; /* row at which user 1 leaves; 0: none */
 extern int64_t now_ms;
-extern char handed_over[4096]; /* the last record given to PostgreSQL */
+extern char published[256]; /* what went out over MQTT last */
+extern int published_count;
+extern struct loop_timer *started_timer; /* the last one */
+extern char handed_over[4096];           /* the last record given to PostgreSQL */
 
 #define ROOM 7
 
