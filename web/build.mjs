@@ -1,5 +1,5 @@
 // Make what lighttpd serves: node web/build.mjs OUT. OUT is replaced as a whole.
-//   /            index.html
+//   /            the web client: index.html, chat.css, js/, the official socket.io-client
 //   /api         Swagger UI over our own copy of the description
 //   /api-yaml    swagger.yaml as it is;  /api-json  the same as JSON
 //   errors/      bodies for what lighttpd refuses itself under /api/v1
@@ -43,9 +43,11 @@ function copy(from, name) {
 fs.rmSync(fresh, { recursive: true, force: true });
 fs.mkdirSync(path.join(fresh, "api"), { recursive: true });
 fs.mkdirSync(path.join(fresh, "errors"));
+fs.mkdirSync(path.join(fresh, "js"));
 
-copy(path.join(web, "index.html"), "index.html");
-copy(path.join(web, "page.css"), "page.css");
+for (const name of ["index.html", "chat.css", "icon.svg"]) copy(path.join(web, name), name);
+for (const name of fs.readdirSync(path.join(web, "js"))) copy(path.join(web, "js", name), `js/${name}`);
+copy(path.join(web, "node_modules", "socket.io-client", "dist", "socket.io.min.js"), "js/socket.io.min.js");
 copy(path.join(web, "api.html"), "api/index.html");
 copy(path.join(web, "api.js"), "api/api.js");
 for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"])
