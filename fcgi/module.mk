@@ -12,6 +12,7 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/command.c fcgi/command.h \
 	fcgi/page.c fcgi/page.h \
 	fcgi/account.c fcgi/auth.c fcgi/users.c fcgi/channels.c fcgi/members.c fcgi/messages.c fcgi/history.c \
+	fcgi/blocks.c \
 	fcgi/health.c \
 	fcgi/worker.c fcgi/worker.h \
 	fcgi/cgi.c fcgi/cgi.h

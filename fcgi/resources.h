@@ -20,6 +20,11 @@ void users_delete_me(struct call *call);
 void sessions_list(struct call *call);
 void sessions_end(struct call *call);
 
+/* /users/me/blocks. */
+void blocks_list(struct call *call);
+void blocks_add(struct call *call);
+void blocks_remove(struct call *call);
+
 /* /channels and /channels/{name}. */
 void channels_list(struct call *call);
 void channels_create(struct call *call);

@@ -14,6 +14,7 @@ static const char *const sentences[CHAT_VERB_COUNT] = {
     [CHAT_JOIN_CHANNEL] = "Channel joined.",    [CHAT_LEAVE_CHANNEL] = "Channel left.",
     [CHAT_UPDATE_CHANNEL] = "Channel updated.", [CHAT_DELETE_CHANNEL] = "Channel deleted.",
     [CHAT_EDIT_MESSAGE] = "Message edited.",    [CHAT_DELETE_MESSAGE] = "Message deleted.",
+    [CHAT_BLOCK_USER] = "User blocked.",        [CHAT_UNBLOCK_USER] = "User unblocked.",
     [CHAT_GET_HISTORY] = "History read.",
 };
 
@@ -57,6 +58,10 @@ static void write_success(const struct chat_command *command, struct json_writer
 {
     enum chat_verb verb = command->def->verb;
     json_cstr(w, "message", sentences[verb]);
+    if (verb == CHAT_BLOCK_USER || verb == CHAT_UNBLOCK_USER) {
+        json_cstr(w, "username", command->username);
+        return;
+    }
     json_string(w, "room", room_name(command));
     if (verb == CHAT_SEND_MESSAGE || verb == CHAT_JOIN_CHANNEL || verb == CHAT_EDIT_MESSAGE ||
         verb == CHAT_DELETE_MESSAGE)

@@ -45,6 +45,8 @@ enum { CHAT_BARRIER = 1, CHAT_SILENT = 2 };
     X(CHAT_DELETE_CHANNEL, "deleteChannel", CHAT_BARRIER)                                          \
     X(CHAT_EDIT_MESSAGE, "editMessage", CHAT_BARRIER)                                              \
     X(CHAT_DELETE_MESSAGE, "deleteMessage", CHAT_BARRIER)                                          \
+    X(CHAT_BLOCK_USER, "blockUser", CHAT_BARRIER)                                                  \
+    X(CHAT_UNBLOCK_USER, "unblockUser", CHAT_BARRIER)                                              \
     X(CHAT_GET_HISTORY, "getHistory", 0)
 
 enum chat_verb {

@@ -60,6 +60,14 @@ static const struct chat_field_def fields_CHAT_DELETE_MESSAGE[] = {
     {"seq", CHAT_FIELD_SEQ, FIELD_NUMBER, true},
     {0},
 };
+static const struct chat_field_def fields_CHAT_BLOCK_USER[] = {
+    {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
+    {0},
+};
+static const struct chat_field_def fields_CHAT_UNBLOCK_USER[] = {
+    {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
+    {0},
+};
 static const struct chat_field_def fields_CHAT_GET_HISTORY[] = {
     {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
     {"before", CHAT_FIELD_BEFORE, FIELD_NUMBER, false},
@@ -91,6 +99,8 @@ static chat_run_fn *const run_functions[CHAT_VERB_COUNT] = {
     [CHAT_DELETE_CHANNEL] = delete_channel_run,
     [CHAT_EDIT_MESSAGE] = edit_message_run,
     [CHAT_DELETE_MESSAGE] = delete_message_run,
+    [CHAT_BLOCK_USER] = block_user_run,
+    [CHAT_UNBLOCK_USER] = block_user_run,
     [CHAT_GET_HISTORY] = get_history_run,
 };
 

@@ -75,6 +75,7 @@ struct chat_command {
     int64_t until_us;           /* muted, banned: until when; INT64_MAX: for good; 0: not set */
     int64_t retry_after_ms;     /* rate_limited */
     struct chat_room_view room; /* what is known of the room; name is owned; id 0: none */
+    char username[TOKEN_USERNAME_SIZE]; /* of another user that it was about; "": none */
     struct event_list events;
     struct buf problems; /* elements of "errors", as JSON, comma-separated */
     struct buf page;     /* getHistory: the JSON array of messages ... */
@@ -87,7 +88,7 @@ struct chat_command {
 typedef enum chat_progress chat_run_fn(struct chat_command *command, struct db *db);
 
 chat_run_fn create_channel_run, join_channel_run, leave_channel_run, update_channel_run,
-    delete_channel_run, edit_message_run, delete_message_run, get_history_run;
+    delete_channel_run, edit_message_run, delete_message_run, block_user_run, get_history_run;
 
 /* The command is done with `err` (made public). Always CHAT_DONE. */
 enum chat_progress command_finish(struct chat_command *command, enum err err);

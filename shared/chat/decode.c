@@ -159,6 +159,13 @@ static void check_edit(struct chat_command *command)
     buf_add_span(&command->text, text);
 }
 
+static void check_user(struct chat_command *command)
+{
+    struct span username = command_text(command, CHAT_FIELD_USERNAME);
+    if (span_present(username) && username.len == 0)
+        command_problem(command, "username", "must not be empty");
+}
+
 /* False if there is a status and it is none. */
 static bool check_status(struct chat_command *command)
 {
@@ -239,6 +246,7 @@ static check_fn *const checks[CHAT_VERB_COUNT] = {
     [CHAT_JOIN_CHANNEL] = check_room,     [CHAT_LEAVE_CHANNEL] = check_room,
     [CHAT_UPDATE_CHANNEL] = check_update, [CHAT_DELETE_CHANNEL] = check_room,
     [CHAT_EDIT_MESSAGE] = check_edit,     [CHAT_DELETE_MESSAGE] = check_message,
+    [CHAT_BLOCK_USER] = check_user,       [CHAT_UNBLOCK_USER] = check_user,
     [CHAT_GET_HISTORY] = check_history,
 };
 

@@ -1,4 +1,4 @@
-/* REST lists of channels and members. Messages are in messages.c. */
+/* REST lists of channels, members and blocks. Messages are in messages.c. */
 #include "shared/chat/read.h"
 
 #include "shared/base/json_scan.h"
@@ -7,6 +7,7 @@
 #include "shared/base/utf8.h"
 #include "shared/chat/channel.h"
 #include "shared/chat/rules.h"
+#include "shared/store/block.h"
 #include "shared/store/listing.h"
 
 /* A cursor is the id after which the next page begins; SPAN_NONE is the beginning. */
@@ -167,6 +168,37 @@ enum err chat_members_list(struct db *db, const struct chat_actor *actor, struct
         write_members(&rows, has_more ? count - 1 : count, has_more, out, next_cursor);
     }
     buf_release(&key);
+    db_result_release(&rows);
+    return err_public(err);
+}
+
+enum err chat_blocks_list(struct db *db, const struct chat_actor *actor, struct span cursor,
+                          int64_t limit, struct buf *out, struct buf *next_cursor)
+{
+    const struct room_viewer viewer = {actor->user_id, actor->session_id};
+    struct db_result rows = {0};
+    struct block_row block = {.user_id = 0};
+    struct json_writer w;
+    int64_t after_id;
+    int count = 0;
+    enum err err = parse_cursor(cursor, &after_id);
+    if (err)
+        return err;
+    err = block_list(db, &viewer, after_id, limit + 1, &rows, &count);
+    if (!err) {
+        bool has_more = count > limit;
+        json_begin(&w, out);
+        json_object(&w, NULL);
+        json_array(&w, "blocks");
+        for (int row = 0; row < count - has_more; row++) {
+            block_row_get(&rows, row, &block);
+            json_object(&w, NULL);
+            json_string(&w, "username", block.username);
+            json_date(&w, "blockedAt", block.at_us);
+            json_object_end(&w);
+        }
+        end_list(&w, has_more, block.user_id, next_cursor);
+    }
     db_result_release(&rows);
     return err_public(err);
 }

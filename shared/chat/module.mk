@@ -5,6 +5,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/account.c shared/chat/account_internal.h \
 	shared/chat/own_account.c shared/chat/own_account.h \
 	shared/chat/answer.c \
+	shared/chat/block_user.c \
 	shared/chat/channel.c shared/chat/channel.h \
 	shared/chat/chat.c shared/chat/chat.h shared/chat/chat_internal.h \
 	shared/chat/command.c \
@@ -42,6 +43,7 @@ tests_unit_chat_send_test_LDADD = $(CHAT_TEST_LIBS)
 ACT_TEST_SOURCES = tests/unit/chat/act.c tests/unit/chat/act.h $(CHAT_TEST_SOURCES)
 check_PROGRAMS += \
 	tests/unit/chat/account_test \
+	tests/unit/chat/block_test \
 	tests/unit/chat/channels_test \
 	tests/unit/chat/decode_test \
 	tests/unit/chat/direct_test \
@@ -66,6 +68,9 @@ tests_unit_chat_rules_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_direct_test_SOURCES = tests/unit/chat/direct_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_direct_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_direct_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_block_test_SOURCES = tests/unit/chat/block_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_block_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_block_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_edit_test_SOURCES = tests/unit/chat/edit_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_edit_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_edit_test_LDADD = $(CHAT_TEST_LIBS)

@@ -141,5 +141,8 @@ enum err chat_channel_get(struct db *db, const struct chat_actor *actor, struct 
 enum err chat_members_list(struct db *db, const struct chat_actor *actor, struct span room,
                            struct span cursor, int64_t limit, struct buf *out,
                            struct buf *next_cursor) MUST_CHECK;
+/* {"blocks": [{username, blockedAt}], nextCursor?}: whom the actor has blocked. */
+enum err chat_blocks_list(struct db *db, const struct chat_actor *actor, struct span cursor,
+                          int64_t limit, struct buf *out, struct buf *next_cursor) MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@ libparley_store_a_SOURCES = \
 	shared/store/account.c shared/store/account.h \
 	shared/store/admission.c shared/store/admission.h \
 	shared/store/alive.h shared/store/field.h \
+	shared/store/block.c shared/store/block.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/edit.c shared/store/edit.h \
 	shared/store/history.c shared/store/history.h \

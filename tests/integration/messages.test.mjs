@@ -1,5 +1,5 @@
 /*
- * What becomes of messages after they were sent: edits, deletes. Over both fronts, with two
+ * What becomes of messages after they were sent: edits, deletes, and who does not see them (blocks). Over both fronts, with two
  * brokers, live and re-read.
  */
 import assert from 'node:assert/strict';
@@ -164,4 +164,124 @@ test('edits and deletes among sends from two brokers and REST: one order everywh
     await until('the last row', () => liveRows(client, room).at(-1) === head);
     seamHolds(client, room, log);
   }
+});
+
+describe('blocks', () => {
+  const texts = (list) => list.filter((each) => each.kind === 'text').map((each) => each.text);
+  const heard = (client) => texts(client.received('newMessage'));
+
+  test('the blocked one\'s messages, edits and deletes reach no socket of the blocker, at any broker', async (t) => {
+    const { ann, bob, carl, room, seq } = await scene();
+    const [a0, a1] = [await at(t, ann, 0), await at(t, ann, 1, { transports: ['polling'] })];
+    const ap = await at(t, ann, 1, { auth: { recovery: true }, nsp: '/chat' });
+    const [b0, c1] = [await at(t, bob, 0), await at(t, carl, 1)];
+    const answer = await a0.command('blockUser', { username: bob.username.toUpperCase() });
+    assert.deepEqual(answer, { message: answer.message, username: bob.username });
+    /* the inbox row comes over MQTT to the other broker */
+    await until('the block at the other broker', async () => {
+      const { seq: probe } = await b0.must('sendMessage', { room, text: 'probe' });
+      const after = await carl.say(room, 'after');
+      for (const client of [a1, ap]) await client.waitFor('newMessage', (body) => body.seq === after.seq);
+      return [a1, ap].every((client) => !client.received('newMessage').some((body) => body.seq === probe));
+    }, { timeout: 3000 });
+    const from = [a0, a1, ap].map((client) => client.mark());
+    await b0.must('editMessage', { room, seq, text: 'hello' });
+    const said = await b0.must('sendMessage', { room, text: 'unseen' });
+    await b0.must('deleteMessage', { room, seq: said.seq });
+    await bob.say(room, 'unseen too');
+    const last = await carl.say(room, 'seen');
+    for (const [i, client] of [a0, a1, ap].entries()) {
+      await client.waitFor('newMessage', (body) => body.seq === last.seq);
+      assert.deepEqual(client.events.slice(from[i]).map((each) => [each.event, each.body.text]), [['newMessage', 'seen']]);
+    }
+    await c1.waitFor('newMessage', (body) => body.seq === last.seq);
+    assert.deepEqual(heard(c1).slice(-3), ['unseen', 'unseen too', 'seen']);
+    assert.equal(c1.received('messageUpdated').length, 1);
+    assert.equal(c1.received('messageDeleted').length, 1);
+  });
+
+  test('nor any history, since, recovery or REST; unblocking brings them back', async (t) => {
+    const { ann, bob, carl, room, seq } = await scene();
+    const client = await at(t, ann, 0, { auth: { recovery: true } });
+    await carl.say(room, 'one');
+    await client.waitFor('newMessage');
+    assert.equal((await ann.rest('PUT', `/users/me/blocks/${bob.username}`)).status, 204);
+    assert.equal((await ann.rest('PUT', `/users/me/blocks/${bob.username}`)).status, 204);
+    const from = client.mark();
+    client.socket.io.engine.close();
+    await client.waitFor('(disconnect)', () => true, { from });
+    await bob.say(room, 'two');
+    await bob.must('PATCH', path(room, seq), { body: { text: 'hello' } });
+    await carl.say(room, 'three');
+    client.socket.io.uri = instance.status.brokers[1];
+    client.socket.connect();
+    await client.waitFor('newMessage', (body) => body.text === 'three', { from, timeout: 20_000 });
+    assert.equal(client.socket.recovered, true);
+    assert.deepEqual(client.events.slice(from).filter((each) => !each.event.startsWith('(')).map((each) => each.body.text), ['three']);
+
+    const views = async () => {
+      const full = await at(t, ann, 1);
+      const few = await at(t, ann, 0, { auth: { history: 2 } });
+      const since = await at(t, ann, 1, { auth: { since: { [room]: seq } } });
+      await since.settle();
+      return {
+        full: texts(full.history[room]), few: texts(few.history[room]), since: texts(since.history[room]),
+        replay: since.received('messageUpdated').map((body) => body.text),
+        asked: texts((await full.must('getHistory', { room })).messages),
+        page: texts((await ann.messages(room)).messages),
+        all: texts((await ann.must('GET', '/history'))[room]),
+      };
+    };
+    const hidden = ['one', 'three'];
+    assert.deepEqual(await views(), { full: hidden, few: hidden, since: hidden, replay: [], asked: hidden, page: hidden, all: hidden });
+    check.problem(await ann.rest('GET', path(room, seq)), 404, 'message_not_found');
+    assert.equal((await ann.rest('DELETE', `/users/me/blocks/${bob.username}`)).status, 204);
+    const all = ['hello', 'one', 'two', 'three'];
+    assert.deepEqual(await views(), {
+      full: all, few: ['two', 'three'], since: all.slice(1), replay: ['hello'], asked: all, page: all, all,
+    });
+    await until('the unblocking at the socket\'s broker', async () => {
+      const { seq: probe } = await bob.say(room, 'probe');
+      await carl.say(room, 'after');
+      await client.settle();
+      return client.received('newMessage').some((body) => body.seq === probe);
+    });
+  });
+
+  test('the direct channel refuses both; the list; what cannot be blocked', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const { name } = await ann.create(bob.username, 'DIRECT');
+    const said = await bob.say(name, 'psst');
+    const [a0, b1] = [await at(t, ann, 0), await at(t, bob, 1)];
+    await a0.must('blockUser', { username: bob.username });
+    check.refused(await b1.command('sendMessage', { room: name, text: 'x' }), 'blocked');
+    check.refused(await a0.command('sendMessage', { room: name, text: 'x' }), 'blocked');
+    check.refused(await b1.command('editMessage', { room: name, seq: said.seq, text: 'x' }), 'blocked');
+    check.problem(await bob.rest('POST', `/channels/${encodeURIComponent(name)}/messages`, { body: { text: 'x' } }), 403, 'blocked');
+    const list = await ann.must('GET', '/users/me/blocks');
+    assert.deepEqual(list.blocks.map((each) => each.username), [bob.username]);
+    assert.deepEqual((await bob.must('GET', '/users/me/blocks')).blocks, []);
+    await a0.must('unblockUser', { username: bob.username });
+    await b1.must('sendMessage', { room: name, text: 'y' });
+    await a0.waitFor('newMessage', (body) => body.text === 'y');
+    check.refused(await a0.command('blockUser', { username: ann.username }), 'validation_failed', 'username');
+    check.refused(await a0.command('blockUser', { username: unique('no') }), 'user_not_found');
+    check.refused(await a0.command('unblockUser', {}), 'validation_failed', 'username');
+    check.problem(await ann.rest('PUT', `/users/me/blocks/${ann.username}`), 400, 'validation_failed', 'username');
+    check.problem(await ann.rest('PUT', `/users/me/blocks/${unique('no')}`), 404, 'user_not_found');
+    check.problem(await ann.rest('DELETE', `/users/me/blocks/${unique('no')}`), 404, 'user_not_found');
+    check.problem(await ann.rest('GET', '/users/me/blocks?cursor=x'), 400, 'validation_failed');
+  });
+
+  test('pages of the list lead on', async () => {
+    const [ann, ...others] = await signups(instance, 4);
+    for (const other of others) await ann.must('PUT', `/users/me/blocks/${other.username}`);
+    const first = await ann.rest('GET', '/users/me/blocks?limit=2');
+    assert.equal(first.body.blocks.length, 2);
+    assert.match(first.headers.get('link'), /rel="next"/);
+    const second = await ann.must('GET', `/users/me/blocks?limit=2&cursor=${first.body.nextCursor}`);
+    assert.equal(second.nextCursor, undefined);
+    const names = [...first.body.blocks, ...second.blocks].map((each) => each.username);
+    assert.deepEqual(names.sort(), others.map((each) => each.username).sort());
+  });
 });

@@ -18,6 +18,9 @@ static void stand_in(const char *name, struct call *call);
     X(users_delete_me)                                                                             \
     X(sessions_list)                                                                               \
     X(sessions_end)                                                                                \
+    X(blocks_list)                                                                                 \
+    X(blocks_add)                                                                                  \
+    X(blocks_remove)                                                                               \
     X(channels_list)                                                                               \
     X(channels_create)                                                                             \
     X(channels_get)                                                                                \
