@@ -38,11 +38,22 @@ fuzz_main()
     "$ROOT/tests/fuzz/run.sh" "$REPLY" "$seconds" "$@"
 }
 
-# faults [NAME]...: kill, cut, pause and mangle for half an hour; ./dev check does the same briefly.
+# faults [--kills N] [--minutes N] [NAME]...: kill, cut, pause and mangle for half an hour; ./dev check
+# does the same briefly. The options bound the random killing (tests/faults/chaos).
 faults_main()
 {
     local name files=()
 
+    while [[ ${1:-} == --* ]]; do
+        need_value "$1" $#
+        is_number "$2" || die "faults: $1 takes a number"
+        case $1 in
+        --kills) export PARLEY_KILLS=$2 ;;
+        --minutes) export PARLEY_MINUTES=$2 ;;
+        *) die "faults: unknown option $1" ;;
+        esac
+        shift 2
+    done
     for name; do
         files+=("$ROOT/tests/faults/$name.test.mjs")
         [ -e "${files[-1]}" ] || die "faults: there is no tests/faults/$name.test.mjs"

@@ -17,14 +17,18 @@ import { Senders } from './lib/sender.mjs';
 import { staysHold } from './lib/stays.mjs';
 
 const instance = await instanceFor({ after }, { brokers: 2 });
-const KILLS = LONG ? 220 : 6;
+const KILLS = Number(process.env.PARLEY_KILLS ?? (LONG ? 220 : 6));
+const MINUTES = Number(process.env.PARLEY_MINUTES ?? 60); /* then no more are killed */
 const VICTIMS = ['mosquitto', 'postgres', 'broker-1', 'broker-2', 'fcgi'];
 
 /* Kill, each of them at least once, while messages go through. Returns how often each. */
-async function killing(senders, count) {
+async function killing(t, senders, count) {
   const next = random();
   const killed = {};
+  const end = performance.now() + MINUTES * 60_000;
   for (let i = 0; i < count && !senders.failures.length; i++) {
+    if (performance.now() > end && i >= VICTIMS.length) break;
+    if (i % 50 === 49) t.diagnostic(`${new Date().toISOString()} ${i + 1} kills, ${senders.sent} messages`);
     const victim = i < VICTIMS.length ? VICTIMS[i] : pick(next, VICTIMS);
     killed[victim] = (killed[victim] ?? 0) + 1;
     const goal = senders.sent + 10 + Math.floor(next() * 40);
@@ -55,12 +59,14 @@ test(`${KILLS} kills at random`, { timeout: LONG ? 3_600_000 : 120_000 }, async 
   senders.bySocket(second, users[2], rooms, { width: 2 });
   senders.byRetries(instance.http, users[3], rooms);
   senders.byRest(users[4], rooms, { width: 2 });
-  const killed = await killing(senders, KILLS);
+  const begun = performance.now();
+  const killed = await killing(t, senders, KILLS);
+  const kills = Object.values(killed).reduce((sum, count) => sum + count);
   await senders.finish();
-  t.diagnostic(`seed ${SEED}, killed ${JSON.stringify(killed)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}, recovered ${listeners.map((each) => each.recovered)}`);
+  t.diagnostic(`seed ${SEED}, ${kills} kills in ${Math.round((performance.now() - begun) / 1000)} s, killed ${JSON.stringify(killed)}, resent ${senders.again}, answers ${JSON.stringify(senders.answers)}, recovered ${listeners.map((each) => each.recovered)}`);
   await ledger.settle(t, instance, topics, listeners, 60_000);
   for (const listener of listeners) assert.deepEqual(listener.denied, [], listener.name);
-  assert.ok(ledger.verdict.acked >= KILLS * 10);
+  assert.ok(ledger.verdict.acked >= kills * 10);
 });
 
 /* Join and leave by REST, whatever it takes. */
@@ -86,7 +92,7 @@ test('members that come and go while processes are killed', { timeout: LONG ? 3_
   senders.byRest(users[2], rooms);
   const state = { going: true };
   const roaming = guests.map((user) => comeAndGo(user, rooms, state));
-  const killed = await killing(senders, LONG ? 100 : 5);
+  const killed = await killing(t, senders, LONG ? Math.ceil(KILLS / 2) : 5);
   state.going = false;
   await Promise.all(roaming);
   await senders.finish();

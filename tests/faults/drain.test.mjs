@@ -21,11 +21,11 @@ import { Senders } from './lib/sender.mjs';
 const instance = await instanceFor({ after }, { brokers: 2 });
 
 /* A third broker, a child of ours: its exit code is seen. */
-async function ownBroker(t) {
+async function ownBroker(t, environment = {}) {
   const program = await readlink(`/proc/${await pidOf(instance, 'broker-1')}/exe`);
   const port = await freePort();
   const child = spawn(program, ['--config', path.join(instance.data, 'parley.conf')], {
-    stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PARLEY_BROKER_PORT: String(port), PARLEY_BROKER_ID: unique('own') },
+    stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PARLEY_BROKER_PORT: String(port), PARLEY_BROKER_ID: unique('own'), ...environment },
   });
   const broker = { child, log: '', origin: `http://127.0.0.1:${port}` };
   child.stderr.on('data', (data) => { broker.log += data; });
@@ -85,6 +85,24 @@ test('a command that cannot finish does not keep a broker from stopping', async 
   assert.equal(await within('the exit', broker.ended, 8000), 0, broker.log);
   assert.ok(performance.now() - begun < 8000);
   assert.notEqual((await sent).code, undefined);
+});
+
+test('many connections are closed spread over the time set', async (t) => {
+  const { users } = await scene(instance, { users: 10, rooms: 1 });
+  const broker = await ownBroker(t, { PARLEY_BROKER_DRAIN_SPREAD_MS: 1500, PARLEY_LIMITS_CONNECTIONS_PER_USER: 1000 });
+  /* 50 in each step of 20 ms go at least. */
+  const clients = await Promise.all(Array.from({ length: 600 }, (_, i) => RawClient.join(t, broker.origin, users[i % 10].accessToken)));
+  const begun = performance.now();
+  const times = clients.map(async (each) => {
+    await each.closed;
+    return performance.now() - begun;
+  });
+  broker.child.kill('SIGTERM');
+  const closed = (await within('the closes', Promise.all(times), 8000)).sort((a, b) => a - b);
+  assert.equal(await within('the exit', broker.ended, 8000), 0, broker.log);
+  t.diagnostic(`closed after ${Math.round(closed[0])} to ${Math.round(closed.at(-1))} ms`);
+  assert.ok(closed.at(-1) - closed[0] > 100, 'all at once');
+  assert.ok(closed.at(-1) < 4000);
 });
 
 test('brokers and workers stopped one after the other under load lose nothing', { timeout: 120_000 }, async (t) => {

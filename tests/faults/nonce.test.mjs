@@ -107,6 +107,58 @@ describe('with a proxy that cuts connections at COMMIT', () => {
     assert.ok(proxy.cuts.after >= 20 && proxy.cuts.before >= 10, JSON.stringify(proxy.cuts));
   });
 
+  test('what the client gave no nonce is not doubled either', async (t) => {
+    const { users: [ann, bob], rooms: [room] } = await scene(instance, { users: 2, rooms: 1 });
+    const clients = await Promise.all(instance.status.brokers.map((origin) => connect(t, origin, { token: ann.accessToken })));
+    const before = { ...proxy.cuts };
+    const next = random();
+    proxy.choose = () => (next() < 0.4 ? 'after' : undefined);
+    t.after(() => { proxy.choose = undefined; });
+    const texts = Array.from({ length: 60 }, () => unique('bare'));
+    const acked = [];
+    for (let i = 0; i < texts.length; i += 3) {
+      await Promise.all([0, 1, 2].map(async (k) => {
+        const body = { room, text: texts[i + k] };
+        const answer = k < 2 ? await clients[k].ask('sendMessage', body)
+          : (await ann.rest('POST', `/channels/${room}/messages`, { body: { text: body.text } })).body;
+        if (answer.code === undefined) acked.push(body.text);
+        else assert.equal(answer.code, 'unavailable', JSON.stringify(answer));
+      }));
+    }
+    proxy.choose = undefined;
+    const log = (await bob.allMessages(room)).map((each) => each.text);
+    for (const text of texts) {
+      const count = log.filter((each) => each === text).length;
+      assert.ok(count <= 1, `${text} is there ${count} times`);
+      if (acked.includes(text)) assert.equal(count, 1, `${text} was acknowledged`);
+    }
+    t.diagnostic(`${acked.length} of ${texts.length} acknowledged, ${proxy.cuts.after - before.after} answers lost`);
+    assert.ok(proxy.cuts.after - before.after >= 10 && acked.length >= 30);
+  });
+
+  test('other commands are not acknowledged before their COMMIT either', async (t) => {
+    const { users: [ann, bob], rooms } = await scene(instance, { users: 2, rooms: 1 });
+    const client = await connect(t, instance.status.brokers[0], { token: ann.accessToken });
+    const next = random();
+    proxy.choose = () => (next() < 0.5 ? 'before' : undefined);
+    t.after(() => { proxy.choose = undefined; });
+    const before = proxy.cuts.before;
+    const made = [];
+    for (let i = 0; i < 20; i++) {
+      const name = unique('made');
+      const answer = i % 2 ? await client.ask('createChannel', { name, status: 'PUBLIC' })
+        : (await ann.rest('POST', '/channels', { body: { name, status: 'PUBLIC' } })).body;
+      if (answer.code === undefined) made.push(name);
+    }
+    const left = await client.ask('leaveChannel', { name: rooms[0] });
+    proxy.choose = undefined;
+    for (const name of made) assert.equal((await ann.must('GET', `/channels/${name}`)).role, 'OWNER', name);
+    const { members } = await bob.must('GET', `/channels/${rooms[0]}`);
+    assert.equal(members, left.code === undefined ? 1 : 2, JSON.stringify(left));
+    t.diagnostic(`${made.length} of 20 made, ${proxy.cuts.before - before} COMMITs cut`);
+    assert.ok(proxy.cuts.before - before >= 5 && made.length >= 3);
+  });
+
   test('a channel whose creation was committed unheard exists, and is found', async () => {
     const { users: [ann] } = await scene(instance, { users: 1, rooms: 1 });
     let cut = false;

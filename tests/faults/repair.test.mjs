@@ -125,6 +125,25 @@ describe('through a proxy', () => {
     for (const client of clients) await client.waitFor('newMessage', (body) => body.text === 'late', { timeout: 2500 });
   });
 
+  test('one whose history is ahead of the room\'s live log gets nothing twice', async (t) => {
+    const { users: [ann, bob, kim], rooms: [room] } = await scene(instance, { users: 3, rooms: 1 });
+    const watcher = await bob.connect(t, { origin: first });
+    proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
+    t.after(() => { proxy.rule = undefined; });
+    for (let i = 0; i < 5; i++) {
+      /* The broker has not heard of it; the snapshot of one who comes now holds it. */
+      const { seq } = await ann.say(room, `ahead ${i}`);
+      const client = await kim.connect(t, { origin: first });
+      assert.equal(client.history[room].at(-1).seq, seq);
+      await watcher.waitFor('newMessage', (body) => body.seq === seq, { timeout: 2500 });
+      await client.settle();
+      await ann.say(room, `after ${i}`);
+      await client.waitFor('newMessage', (body) => body.text === `after ${i}`, { timeout: 2500 });
+      assert.deepEqual(client.received('newMessage').map((body) => body.text), [`after ${i}`]);
+      client.close();
+    }
+  });
+
   test('a membership that MQTT loses takes effect by the sweep', async (t) => {
     const { users: [ann], rooms: [room] } = await scene(instance, { users: 1, rooms: 1 });
     const [bob] = await signups(instance, 1);
