@@ -27,6 +27,7 @@ struct call {
     struct request *request;
     struct response *response;
     struct chat_actor actor; /* who asks; zeroed where the route needs no authentication */
+    enum err refusal;        /* not ERR_OK: answer nothing but this */
 };
 
 /* Open a connection with the configuration's deadlines; owned by the caller. */
@@ -35,6 +36,12 @@ struct db *app_open_db(const struct conf *conf);
 /* Answer one request that the transport brings. True: answered in full. False: the answer broke off
  * and the connection must be ended without a proper end, so that the client notices. */
 bool app_dispatch(const struct app *app, struct db *db, const struct transport *transport);
+
+/* Does the request hash a password, so that it is for the slow lane? Decided by method and path. */
+bool app_is_slow(const struct transport *transport);
+
+/* Answer with `err` and a Retry-After of a second what would have been a good request. */
+bool app_refuse(const struct app *app, const struct transport *transport, enum err err) MUST_CHECK;
 
 /* Hand events to MQTT without waiting. What is refused is delivered by the brokers' sweep. */
 void app_publish(const struct app *app, const struct event_list *events);

@@ -9,6 +9,8 @@
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 
+#define REFUSED_RETRY_MS 1000
+
 struct db *app_open_db(const struct conf *conf)
 {
     return db_open(conf_str(conf, CONF_PG_CONNINFO), conf_int(conf, CONF_PG_TIMEOUT_MS),
@@ -20,7 +22,7 @@ static struct request_limits limits_of(const struct conf *conf)
     return (struct request_limits){
         .uri_bytes = (size_t)conf_int(conf, CONF_LIMIT_HEADER_BYTES),
         .body_bytes = (size_t)conf_int(conf, CONF_LIMIT_BODY_BYTES),
-        .trusted_proxies = conf_str(conf, CONF_TRUSTED_PROXIES),
+        .trusted_proxies = conf_str(conf, CONF_FCGI_TRUSTED_PROXIES),
     };
 }
 
@@ -100,11 +102,22 @@ static bool takes_body(enum method method, const struct route *route)
            route->flags & ROUTE_TAKES_BODY;
 }
 
+static void refuse(struct call *call)
+{
+    struct problem problem = {.err = call->refusal, .retry_after_ms = REFUSED_RETRY_MS};
+
+    response_problem(call->response, &problem);
+}
+
 static void run_route(struct call *call, const struct route *route,
                       const struct request_limits *limits)
 {
     enum err err = ERR_OK;
 
+    if (call->refusal) {
+        refuse(call);
+        return;
+    }
     if (route->flags & ROUTE_AUTH)
         err = authenticate(call);
     if (!err && takes_body(call->request->method, route))
@@ -155,12 +168,14 @@ static void log_call(const struct call *call, int64_t began_us)
               (long long)(clock_mono_us() - began_us));
 }
 
-bool app_dispatch(const struct app *app, struct db *db, const struct transport *transport)
+static bool dispatch(struct call call, const struct transport *transport)
 {
     struct request request;
     struct response response;
-    struct call call = {.app = app, .db = db, .request = &request, .response = &response};
     int64_t began_us = clock_mono_us();
+
+    call.request = &request;
+    call.response = &response;
 
     request_init(&request, transport);
     response_init(&response, transport, request.id);
@@ -172,4 +187,22 @@ bool app_dispatch(const struct app *app, struct db *db, const struct transport *
     response_release(&response);
     request_release(&request);
     return complete;
+}
+
+bool app_dispatch(const struct app *app, struct db *db, const struct transport *transport)
+{
+    return dispatch((struct call){.app = app, .db = db}, transport);
+}
+
+bool app_refuse(const struct app *app, const struct transport *transport, enum err err)
+{
+    return dispatch((struct call){.app = app, .refusal = err}, transport);
+}
+
+bool app_is_slow(const struct transport *transport)
+{
+    const char *method = transport->param(transport->ctx, "REQUEST_METHOD");
+    const char *uri = transport->param(transport->ctx, "REQUEST_URI");
+
+    return method && uri && route_is_slow(method, span_make(uri, strcspn(uri, "?")));
 }

@@ -106,13 +106,13 @@ static void wait_for_end(const sigset_t *ending)
 static int serve_fastcgi(const struct app *app, const sigset_t *ending)
 {
     const char *path = conf_str(app->conf, CONF_FCGI_SOCKET);
-    int threads = (int)conf_int(app->conf, CONF_FCGI_THREADS);
     int listen_fd = STDIN_FILENO;
 
     if (*path && worker_listen(path, &listen_fd) != ERR_OK)
         return 1;
-    struct worker_pool *pool = worker_pool_start(app, listen_fd, !*path, threads);
-    log_event(LOG_INFO, "started", "socket=%s threads=%d", *path ? path : "(inherited)", threads);
+    struct worker_pool *pool = worker_pool_start(app, listen_fd, !*path);
+    log_event(LOG_INFO, "started", "socket=%s threads=%d", *path ? path : "(inherited)",
+              (int)conf_int(app->conf, CONF_FCGI_THREADS));
     wait_for_end(ending);
     worker_pool_stop(pool);
     if (*path) {

@@ -14,6 +14,7 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/account.c fcgi/auth.c fcgi/users.c fcgi/channels.c fcgi/members.c fcgi/messages.c fcgi/history.c \
 	fcgi/blocks.c \
 	fcgi/health.c \
+	fcgi/lane.c fcgi/lane.h \
 	fcgi/worker.c fcgi/worker.h \
 	fcgi/cgi.c fcgi/cgi.h
 
@@ -22,6 +23,9 @@ FCGI_STACK = libparley-fcgi.a libparley-chat.a libparley-store.a libparley-db.a 
 	$(FCGI_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
 
 FCGI_TEST_LIBS = libparley-fcgi.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/fcgi/lane_test
+tests_unit_fcgi_lane_test_SOURCES = tests/unit/fcgi/lane_test.c
+tests_unit_fcgi_lane_test_LDADD = $(FCGI_TEST_LIBS)
 check_PROGRAMS += tests/unit/fcgi/uri_test tests/unit/fcgi/cors_test \
 	tests/unit/fcgi/request_test tests/unit/fcgi/response_test tests/unit/fcgi/routes_test \
 	tests/unit/fcgi/dispatch_test

@@ -6,16 +6,17 @@
 #include "fcgi/resources.h"
 
 #define ROUTE_LOGOUT (ROUTE_AUTH | ROUTE_IGNORES_BODY)
-#define ROUTE_FAREWELL (ROUTE_AUTH | ROUTE_TAKES_BODY)
+#define ROUTE_FAREWELL (ROUTE_AUTH | ROUTE_TAKES_BODY | ROUTE_SLOW)
+#define ROUTE_MYSELF (ROUTE_AUTH | ROUTE_SLOW)
 
 /* clang-format off */
 static const struct route routes[] = {
-    {METHOD_POST,   API_BASE "/auth/signup",                    ROUTE_PUBLIC, auth_signup},
-    {METHOD_POST,   API_BASE "/auth/login",                     ROUTE_PUBLIC, auth_login},
+    {METHOD_POST,   API_BASE "/auth/signup",                    ROUTE_SLOW,   auth_signup},
+    {METHOD_POST,   API_BASE "/auth/login",                     ROUTE_SLOW,   auth_login},
     {METHOD_POST,   API_BASE "/auth/refresh",                   ROUTE_PUBLIC, auth_refresh},
     {METHOD_POST,   API_BASE "/auth/logout",                    ROUTE_LOGOUT, auth_logout},
     {METHOD_GET,    API_BASE "/users/me",                       ROUTE_AUTH,   users_get_me},
-    {METHOD_PATCH,  API_BASE "/users/me",                       ROUTE_AUTH,   users_change_me},
+    {METHOD_PATCH,  API_BASE "/users/me",                       ROUTE_MYSELF, users_change_me},
     {METHOD_DELETE, API_BASE "/users/me",                       ROUTE_FAREWELL, users_delete_me},
     {METHOD_GET,    API_BASE "/users/me/sessions",              ROUTE_AUTH,   sessions_list},
     {METHOD_DELETE, API_BASE "/users/me/sessions/{id}",         ROUTE_AUTH,   sessions_end},
@@ -87,6 +88,16 @@ struct route_match route_find(struct request *request)
         memcpy(request->args, args, sizeof args);
     }
     return match;
+}
+
+bool route_is_slow(const char *method, struct span path)
+{
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        if ((routes[i].flags & ROUTE_SLOW) && span_is(path, routes[i].pattern) &&
+            strcmp(method, method_name(routes[i].method)) == 0)
+            return true;
+    }
+    return false;
 }
 
 void route_print(FILE *out)

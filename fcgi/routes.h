@@ -13,7 +13,8 @@ enum {
     ROUTE_PUBLIC = 0,
     ROUTE_AUTH = 1,
     ROUTE_IGNORES_BODY = 2, /* whatever it is */
-    ROUTE_TAKES_BODY = 4    /* of a method that has none as a rule (DELETE) */
+    ROUTE_TAKES_BODY = 4,   /* of a method that has none as a rule (DELETE) */
+    ROUTE_SLOW = 8          /* hashes a password of an account */
 };
 
 struct route {
@@ -33,6 +34,10 @@ struct route_match {
 /* Find the route of `method` (HEAD is GET) and path; sets request->args for `route`. The first row
  * of the table that fits wins, so "me" stands before "{username}". */
 struct route_match route_find(struct request *request);
+
+/* Is it a ROUTE_SLOW, by its method and its path (not decoded, without a query)? An encoded way to
+ * write the path is not recognised; it merely waits among the others. */
+bool route_is_slow(const char *method, struct span path);
 
 /* "METHOD /path auth|public", one a line, in table order. */
 void route_print(FILE *out);

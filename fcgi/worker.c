@@ -1,6 +1,8 @@
 /*
  * FastCGI through libfcgi: one thread per request in flight, each with a database connection of its
- * own. It moves bytes between libfcgi and app_dispatch; what they mean is not known here.
+ * own. Requests that hash a password are handed to a few threads of their own (lane.h), so that a
+ * flood of logins makes nobody else wait. It moves bytes between libfcgi and app_dispatch; what
+ * they mean is not known here.
  */
 #include "fcgi/worker.h"
 
@@ -15,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fcgi/lane.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 
@@ -32,8 +35,16 @@ struct worker_pool {
     int listen_fd;
     bool shared;
     atomic_bool stopping;
-    int count;
+    struct lane *lane;
+    int count;      /* threads that accept ... */
+    int slow_count; /* ... and behind them in `workers`, those of the lane */
     struct worker workers[];
+};
+
+/* A request on its way; moves from the thread that accepted it to one of the lane. */
+struct exchange {
+    FCGX_Request request;
+    struct list node;
 };
 
 /* ---- libfcgi as a transport ---- */
@@ -76,14 +87,70 @@ static bool fcgx_flush(void *ctx)
 
 /* ---- a thread ---- */
 
-static void serve(struct worker_pool *pool, struct db *db, FCGX_Request *request)
+static struct exchange *exchange_new(const struct worker_pool *pool)
 {
-    const struct transport transport = {fcgx_param, fcgx_read, fcgx_write, fcgx_flush, request};
+    struct exchange *exchange = mem_alloc(sizeof *exchange);
 
-    if (app_dispatch(pool->app, db, &transport))
-        FCGX_Finish_r(request);
+    FCGX_InitRequest(&exchange->request, pool->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
+    list_init(&exchange->node);
+    return exchange;
+}
+
+static void exchange_free(struct exchange *exchange)
+{
+    FCGX_Free(&exchange->request, 1);
+    free(exchange);
+}
+
+static struct transport transport_of(struct exchange *exchange)
+{
+    return (struct transport){fcgx_param, fcgx_read, fcgx_write, fcgx_flush, &exchange->request};
+}
+
+static void end(struct exchange *exchange, bool complete)
+{
+    if (complete)
+        FCGX_Finish_r(&exchange->request);
+    else /* no end of request: the web server sees that it broke off */
+        FCGX_Free(&exchange->request, 1);
+}
+
+static void serve(struct worker_pool *pool, struct db *db, struct exchange *exchange)
+{
+    const struct transport transport = transport_of(exchange);
+
+    end(exchange, app_dispatch(pool->app, db, &transport));
+}
+
+/* Answer, or hand over to the slow lane; what the next request is to be accepted with. */
+static struct exchange *take_care(struct worker_pool *pool, struct db *db,
+                                  struct exchange *exchange)
+{
+    const struct transport transport = transport_of(exchange);
+
+    if (!app_is_slow(&transport))
+        serve(pool, db, exchange);
+    else if (lane_put(pool->lane, &exchange->node))
+        return exchange_new(pool);
     else
-        FCGX_Free(request, 1); /* no end of request: the web server sees that it broke off */
+        end(exchange, app_refuse(pool->app, &transport, ERR_RATE_LIMITED));
+    return exchange;
+}
+
+static void *slow_main(void *arg)
+{
+    struct worker_pool *pool = ((struct worker *)arg)->pool;
+    struct db *db = app_open_db(pool->app->conf);
+    struct list *node;
+
+    while ((node = lane_take(pool->lane))) {
+        struct exchange *exchange = list_entry(node, struct exchange, node);
+
+        serve(pool, db, exchange);
+        exchange_free(exchange);
+    }
+    db_close(db);
+    return NULL;
 }
 
 static void *worker_main(void *arg)
@@ -91,14 +158,13 @@ static void *worker_main(void *arg)
     struct worker *worker = arg;
     struct worker_pool *pool = worker->pool;
     struct db *db = app_open_db(pool->app->conf);
+    struct exchange *exchange = exchange_new(pool);
     bool complained = false;
-    FCGX_Request request;
 
-    FCGX_InitRequest(&request, pool->listen_fd, FCGI_FAIL_ACCEPT_ON_INTR);
     while (!atomic_load(&pool->stopping)) {
-        if (FCGX_Accept_r(&request) == 0) {
+        if (FCGX_Accept_r(&exchange->request) == 0) {
             complained = false;
-            serve(pool, db, &request);
+            exchange = take_care(pool, db, exchange);
             continue;
         }
         if (atomic_load(&pool->stopping))
@@ -108,21 +174,21 @@ static void *worker_main(void *arg)
         complained = true;
         poll(NULL, 0, ACCEPT_PAUSE_MS);
     }
-    FCGX_Free(&request, 1);
+    exchange_free(exchange);
     db_close(db);
     atomic_store(&worker->ended, true);
     return NULL;
 }
 
 /* Workers take no signal but the one that ends their accept. */
-static void begin_thread(struct worker *worker)
+static void begin_thread(struct worker *worker, void *(*run)(void *))
 {
     sigset_t most, before;
 
     sigfillset(&most);
     sigdelset(&most, SIGUSR1);
     pthread_sigmask(SIG_SETMASK, &most, &before);
-    int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+    int failed = pthread_create(&worker->thread, NULL, run, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
         log_event(LOG_ERROR, "thread_failed", "code=%d", failed);
@@ -164,10 +230,12 @@ static void ignore_signal(int number)
     (void)number;
 }
 
-struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared,
-                                      int threads)
+struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared)
 {
-    struct worker_pool *pool = mem_alloc(sizeof *pool + (size_t)threads * sizeof(struct worker));
+    int threads = (int)conf_int(app->conf, CONF_FCGI_THREADS);
+    int slow = (int)conf_int(app->conf, CONF_FCGI_PASSWORD_THREADS);
+    struct worker_pool *pool =
+        mem_alloc(sizeof *pool + (size_t)(threads + slow) * sizeof(struct worker));
     struct sigaction interrupt = {.sa_handler = ignore_signal}; /* no SA_RESTART: accept returns */
 
     FCGX_Init();
@@ -176,9 +244,11 @@ struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool
     pool->listen_fd = listen_fd;
     pool->shared = shared;
     pool->count = threads;
-    for (int i = 0; i < threads; i++) {
+    pool->slow_count = slow;
+    pool->lane = lane_new((int)conf_int(app->conf, CONF_LIMIT_HASH_QUEUE));
+    for (int i = 0; i < threads + slow; i++) {
         pool->workers[i].pool = pool;
-        begin_thread(&pool->workers[i]);
+        begin_thread(&pool->workers[i], i < threads ? worker_main : slow_main);
     }
     return pool;
 }
@@ -203,5 +273,9 @@ void worker_pool_stop(struct worker_pool *pool)
             interrupt_until_ended(&pool->workers[i]);
         pthread_join(pool->workers[i].thread, NULL);
     }
+    lane_close(pool->lane);
+    for (int i = 0; i < pool->slow_count; i++)
+        pthread_join(pool->workers[pool->count + i].thread, NULL);
+    lane_free(pool->lane);
     free(pool);
 }

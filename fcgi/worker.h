@@ -13,10 +13,9 @@ bool worker_is_cgi(void);
 /* Listen on the unix socket `path` with mode 0660; a stale one is replaced. ERR_IO, logged. */
 enum err worker_listen(const char *path, int *listen_fd) MUST_CHECK;
 
-/* Start `threads` threads on `listen_fd` (not closed here). `shared`: other processes accept from
- * it too, so it must not be shut down when we stop. */
-struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared,
-                                      int threads);
+/* Start fcgi.threads threads on `listen_fd` (not closed here), and fcgi.password_threads behind
+ * them. `shared`: other processes accept from it too, so it must not be shut down when we stop. */
+struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared);
 
 /* Accept nothing more, let the requests in flight finish, end the threads. */
 void worker_pool_stop(struct worker_pool *pool);

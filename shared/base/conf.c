@@ -130,7 +130,7 @@ static const struct {
     {CONF_LOG_LEVEL, check_log_level},     {CONF_AUTH_SECRET, check_secret},
     {CONF_BROKER_ID, check_broker_id},     {CONF_BROKER_SID_PREFIX, check_sid_prefix},
     {CONF_SIO_PATH, check_path},           {CONF_SIO_ORIGINS, check_origins},
-    {CONF_TRUSTED_PROXIES, check_proxies},
+    {CONF_TRUSTED_PROXIES, check_proxies}, {CONF_FCGI_TRUSTED_PROXIES, check_proxies},
 };
 
 /* Pairs of which the first must not be above the second. */

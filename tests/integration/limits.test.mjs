@@ -14,7 +14,7 @@ const instance = await started({ after }, {
     'limits.connections_per_user': 20, 'limits.history_messages': 7, 'auth.access_ttl_s': 3,
     'socketio.token_in_query': 'true', 'limits.message_chars': 200,
     'limits.signups_per_hour': 40, 'limits.rooms_per_user': 14, 'socketio.connect_timeout_ms': 1000,
-    'limits.queue': 200,
+    'limits.queue': 200, 'fcgi.trusted_proxies': '127.0.0.1',
   },
 });
 const at = (name) => `/channels/${encodeURIComponent(name)}`;

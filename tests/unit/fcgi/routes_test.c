@@ -110,6 +110,20 @@ static void test_wrong_method_says_which_are_right(void **state)
     assert_false(match.methods[METHOD_HEAD]);
 }
 
+static void test_the_slow_ones_are_those_that_hash(void **state)
+{
+    (void)state;
+    assert_true(route_is_slow("POST", SPAN_LIT("/api/v1/auth/login")));
+    assert_true(route_is_slow("POST", SPAN_LIT("/api/v1/auth/signup")));
+    assert_true(route_is_slow("PATCH", SPAN_LIT("/api/v1/users/me")));
+    assert_true(route_is_slow("DELETE", SPAN_LIT("/api/v1/users/me")));
+    assert_false(route_is_slow("GET", SPAN_LIT("/api/v1/users/me")));
+    assert_false(route_is_slow("GET", SPAN_LIT("/api/v1/auth/login")));
+    assert_false(route_is_slow("POST", SPAN_LIT("/api/v1/auth/refresh")));
+    assert_false(route_is_slow("POST", SPAN_LIT("/api/v1/auth/login/")));
+    assert_false(route_is_slow("POST", SPAN_LIT("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_arguments_are_taken),
         cmocka_unit_test(test_unknown_paths),
         cmocka_unit_test(test_wrong_method_says_which_are_right),
+        cmocka_unit_test(test_the_slow_ones_are_those_that_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
