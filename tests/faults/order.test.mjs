@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { authorsWereMembers, readLog } from '../integration/lib/logs.mjs';
+import { Session } from '../integration/lib/psql.mjs';
 import { connect } from '../integration/lib/socket.mjs';
 import { signups, unique } from '../integration/lib/users.mjs';
 import { until } from '../integration/lib/wait.mjs';
@@ -86,6 +87,25 @@ test('joins, leaves and sends at once, over two brokers and REST', { timeout: 12
     assert.deepEqual(two.filter((seq) => seq >= from), one.filter((seq) => seq >= from));
     assert.deepEqual(three.filter((seq) => seq >= from), one.filter((seq) => seq >= from));
   }
+});
+
+for (const front of ['REST', 'socket']) test(`a send over ${front} that waits for the room while its session ends is not written`, async (t) => {
+  const { users: [ann, bob], rooms: [room], topics } = await scene(instance, { users: 2, rooms: 1 });
+  const client = await connect(t, instance.status.brokers[0], { token: bob.accessToken });
+  const lock = new Session(t, instance);
+  await lock.sql(`begin; select 1 from room where id = ${topics[room].split('/').pop()} for update`);
+  const answer = front === 'REST' ? bob.rest('POST', `/channels/${room}/messages`, { body: { text: 'too late' } })
+    : client.ask('sendMessage', { room, text: 'too late' }).catch(() => undefined);
+  await until('the send to wait for the lock', async () => {
+    const [[count]] = await instance.sql(`select count(*) from pg_stat_activity where wait_event_type = 'Lock'`);
+    return Number(count) > 0;
+  });
+  await bob.must('POST', '/auth/logout');
+  await lock.sql('commit');
+  if (front === 'REST') assert.equal((await answer).status, 401);
+  await client.waitFor('(disconnect)');
+  await ann.say(room, 'after');
+  assert.deepEqual((await ann.allMessages(room)).filter((each) => each.kind === 'text').map((each) => each.text), ['after']);
 });
 
 test('commands of one connection take effect in the order sent', async (t) => {
