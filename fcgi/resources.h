@@ -37,6 +37,18 @@ void members_list(struct call *call);
 void members_join(struct call *call);
 void members_leave(struct call *call);
 
+/* /channels/{name}/admins, mutes, bans, members/{username} and audit. */
+void admins_add(struct call *call);
+void admins_remove(struct call *call);
+void mutes_set(struct call *call);
+void mutes_lift(struct call *call);
+void bans_set(struct call *call);
+void bans_lift(struct call *call);
+void members_kick(struct call *call);
+void mutes_list(struct call *call);
+void bans_list(struct call *call);
+void audit_list(struct call *call);
+
 /* /channels/{name}/messages. */
 void messages_list(struct call *call);
 void messages_send(struct call *call);

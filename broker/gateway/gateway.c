@@ -4,6 +4,7 @@
 #include "broker/gateway/client.h"
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
+#include "broker/gateway/expiry.h"
 #include "broker/gateway/probe.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
@@ -110,6 +111,7 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->relay = relay_new(gateway);
     gateway->sio = make_server(gateway);
     gateway->probe = probe_new(gateway);
+    gateway->expiry = expiry_new(gateway);
     err = sio_server_listen(gateway->sio, conf_str(conf, CONF_BROKER_HOST),
                             (int)conf_int(conf, CONF_BROKER_PORT), port);
     if (err != ERR_OK) {
@@ -197,6 +199,7 @@ void gateway_stop(struct gateway *gateway)
     if (gateway->drain_timer)
         loop_timer_free(gateway->drain_timer);
     probe_free(gateway->probe);
+    expiry_free(gateway->expiry);
     relay_free(gateway->relay);
     repair_free(gateway->repair);
     recovery_free(gateway->recovery);

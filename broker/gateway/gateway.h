@@ -29,6 +29,7 @@ struct repair;
 struct probe;
 struct recovery;
 struct typing;
+struct expiry;
 
 /* Counted since the start; shown by /metrics. */
 struct gateway_stats {
@@ -46,13 +47,14 @@ struct gateway {
     struct repair *repair;
     struct probe *probe;
     struct recovery *recovery; /* NULL: turned off */
-    struct pool *readers;      /* admission, history, repair */
-    struct pool *commanders;   /* commands other than sends */
-    struct pool *hashers;      /* one thread: password hashes */
-    struct writers *writers;   /* sends, in batches */
-    struct idmap users;        /* struct user by id: those with a client here */
-    struct idmap rooms;        /* struct room by id: those with a member here */
-    struct idmap room_names;   /* struct room by the hash of each of its names; roomname.c's */
+    struct expiry *expiry;
+    struct pool *readers;    /* admission, history, repair */
+    struct pool *commanders; /* commands other than sends */
+    struct pool *hashers;    /* one thread: password hashes */
+    struct writers *writers; /* sends, in batches */
+    struct idmap users;      /* struct user by id: those with a client here */
+    struct idmap rooms;      /* struct room by id: those with a member here */
+    struct idmap room_names; /* struct room by the hash of each of its names; roomname.c's */
     struct hash_key name_key;
     struct typing *typing;
     struct list empty; /* livelogs that may go at the end of the turn */

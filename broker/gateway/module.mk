@@ -8,6 +8,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/client.c broker/gateway/client.h \
 	broker/gateway/command.c broker/gateway/command.h \
 	broker/gateway/connect.c broker/gateway/connect.h \
+	broker/gateway/expiry.c broker/gateway/expiry.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
 	broker/gateway/news.c broker/gateway/news.h \

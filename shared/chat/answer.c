@@ -15,7 +15,10 @@ static const char *const sentences[CHAT_VERB_COUNT] = {
     [CHAT_UPDATE_CHANNEL] = "Channel updated.", [CHAT_DELETE_CHANNEL] = "Channel deleted.",
     [CHAT_EDIT_MESSAGE] = "Message edited.",    [CHAT_DELETE_MESSAGE] = "Message deleted.",
     [CHAT_BLOCK_USER] = "User blocked.",        [CHAT_UNBLOCK_USER] = "User unblocked.",
-    [CHAT_GET_HISTORY] = "History read.",
+    [CHAT_ADD_ADMIN] = "Admin added.",          [CHAT_REMOVE_ADMIN] = "Admin removed.",
+    [CHAT_MUTE_USER] = "User muted.",           [CHAT_UNMUTE_USER] = "User unmuted.",
+    [CHAT_BAN_USER] = "User banned.",           [CHAT_UNBAN_USER] = "User unbanned.",
+    [CHAT_KICK_USER] = "User kicked.",          [CHAT_GET_HISTORY] = "History read.",
 };
 
 static struct span shown_nonce(const struct chat_command *command)
@@ -35,6 +38,15 @@ static int64_t retry_after_s(const struct chat_command *command)
     return command->retry_after_ms > 0 ? (command->retry_after_ms + 999) / 1000 : 1;
 }
 
+/* Until when; null: for good. Nothing if there is no such time. */
+static void write_until(const struct chat_command *command, struct json_writer *w, const char *key)
+{
+    if (command->until_us == INT64_MAX)
+        json_null(w, key);
+    else if (command->until_us != 0)
+        json_date(w, key, command->until_us);
+}
+
 static void write_error(const struct chat_command *command, struct json_writer *w)
 {
     enum err err = command->err;
@@ -48,10 +60,8 @@ static void write_error(const struct chat_command *command, struct json_writer *
     }
     if (err == ERR_RATE_LIMITED)
         json_int(w, "retryAfter", retry_after_s(command));
-    if (command->until_us == INT64_MAX)
-        json_null(w, "until");
-    else if (command->until_us != 0)
-        json_date(w, "until", command->until_us);
+    if (err == ERR_MUTED || err == ERR_BANNED)
+        write_until(command, w, "until");
 }
 
 static void write_success(const struct chat_command *command, struct json_writer *w)
@@ -63,6 +73,10 @@ static void write_success(const struct chat_command *command, struct json_writer
         return;
     }
     json_string(w, "room", room_name(command));
+    if (command->username[0] && verb != CHAT_UPDATE_CHANNEL) {
+        json_cstr(w, "username", command->username);
+        write_until(command, w, "until");
+    }
     if (verb == CHAT_SEND_MESSAGE || verb == CHAT_JOIN_CHANNEL || verb == CHAT_EDIT_MESSAGE ||
         verb == CHAT_DELETE_MESSAGE)
         json_int(w, "seq", command->seq);
@@ -102,6 +116,17 @@ static void write_message(const struct chat_command *command, struct json_writer
     render_message(w, NULL, room_name(command), &message);
 }
 
+/* What became of somebody. */
+static void write_standing(const struct chat_command *command, struct json_writer *w)
+{
+    json_object(w, NULL);
+    json_cstr(w, "username", command->username);
+    if (command->def->verb == CHAT_ADD_ADMIN)
+        json_cstr(w, "role", room_role_name(ROLE_ADMIN));
+    write_until(command, w, command->def->verb == CHAT_BAN_USER ? "bannedUntil" : "mutedUntil");
+    json_object_end(w);
+}
+
 static void write_page(const struct chat_command *command, struct json_writer *w)
 {
     json_object(w, NULL);
@@ -125,6 +150,11 @@ void chat_command_resource(const struct chat_command *command, struct buf *out)
     case CHAT_JOIN_CHANNEL:
     case CHAT_UPDATE_CHANNEL:
         channel_render(&w, NULL, &command->room);
+        break;
+    case CHAT_ADD_ADMIN:
+    case CHAT_MUTE_USER:
+    case CHAT_BAN_USER:
+        write_standing(command, &w);
         break;
     case CHAT_GET_HISTORY:
         write_page(command, &w);

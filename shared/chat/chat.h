@@ -47,6 +47,13 @@ enum { CHAT_BARRIER = 1, CHAT_SILENT = 2 };
     X(CHAT_DELETE_MESSAGE, "deleteMessage", CHAT_BARRIER)                                          \
     X(CHAT_BLOCK_USER, "blockUser", CHAT_BARRIER)                                                  \
     X(CHAT_UNBLOCK_USER, "unblockUser", CHAT_BARRIER)                                              \
+    X(CHAT_ADD_ADMIN, "addAdmin", CHAT_BARRIER)                                                    \
+    X(CHAT_REMOVE_ADMIN, "removeAdmin", CHAT_BARRIER)                                              \
+    X(CHAT_MUTE_USER, "muteUser", CHAT_BARRIER)                                                    \
+    X(CHAT_UNMUTE_USER, "unmuteUser", CHAT_BARRIER)                                                \
+    X(CHAT_BAN_USER, "banUser", CHAT_BARRIER)                                                      \
+    X(CHAT_UNBAN_USER, "unbanUser", CHAT_BARRIER)                                                  \
+    X(CHAT_KICK_USER, "kickUser", CHAT_BARRIER)                                                    \
     X(CHAT_GET_HISTORY, "getHistory", 0)
 
 enum chat_verb {
@@ -72,6 +79,7 @@ enum chat_field { /* fields of the DTOs */
                   CHAT_FIELD_USERNAME,
                   CHAT_FIELD_SECONDS,
                   CHAT_FIELD_REASON,
+                  CHAT_FIELD_OWNER,
                   CHAT_FIELD_COUNT
 };
 
@@ -85,7 +93,7 @@ struct chat_command_def {
     const struct chat_field_def *fields; /* required / optional, type; ends with name NULL */
 };
 
-/* NULL if no client event has that name (REST-only verbs are not found here). */
+/* NULL if no client event has that name. */
 const struct chat_command_def *chat_command_find(struct span event);
 const struct chat_command_def *chat_command_def(enum chat_verb verb);
 

@@ -47,6 +47,7 @@ static const struct chat_field_def fields_CHAT_UPDATE_CHANNEL[] = {
     {"status", CHAT_FIELD_STATUS, FIELD_STRING, false},
     {"password", CHAT_FIELD_PASSWORD, FIELD_PASSWORD, false},
     {"newName", CHAT_FIELD_NEW_NAME, FIELD_STRING, false},
+    {"owner", CHAT_FIELD_OWNER, FIELD_STRING, false},
     {0},
 };
 static const struct chat_field_def fields_CHAT_EDIT_MESSAGE[] = {
@@ -68,6 +69,28 @@ static const struct chat_field_def fields_CHAT_UNBLOCK_USER[] = {
     {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
     {0},
 };
+static const struct chat_field_def fields_of_sanction[] = {
+    {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
+    {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
+    {"seconds", CHAT_FIELD_SECONDS, FIELD_NUMBER, false},
+    {"reason", CHAT_FIELD_REASON, FIELD_STRING, false},
+    {0},
+};
+#define fields_CHAT_MUTE_USER fields_of_sanction
+#define fields_CHAT_BAN_USER fields_of_sanction
+
+static const struct chat_field_def fields_of_moderation[] = {
+    {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
+    {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
+    {"reason", CHAT_FIELD_REASON, FIELD_STRING, false},
+    {0},
+};
+#define fields_CHAT_UNMUTE_USER fields_of_moderation
+#define fields_CHAT_UNBAN_USER fields_of_moderation
+#define fields_CHAT_KICK_USER fields_of_moderation
+#define fields_CHAT_ADD_ADMIN fields_of_moderation
+#define fields_CHAT_REMOVE_ADMIN fields_of_moderation
+
 static const struct chat_field_def fields_CHAT_GET_HISTORY[] = {
     {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
     {"before", CHAT_FIELD_BEFORE, FIELD_NUMBER, false},
@@ -101,6 +124,13 @@ static chat_run_fn *const run_functions[CHAT_VERB_COUNT] = {
     [CHAT_DELETE_MESSAGE] = delete_message_run,
     [CHAT_BLOCK_USER] = block_user_run,
     [CHAT_UNBLOCK_USER] = block_user_run,
+    [CHAT_ADD_ADMIN] = moderate_run,
+    [CHAT_REMOVE_ADMIN] = moderate_run,
+    [CHAT_MUTE_USER] = moderate_run,
+    [CHAT_UNMUTE_USER] = moderate_run,
+    [CHAT_BAN_USER] = moderate_run,
+    [CHAT_UNBAN_USER] = moderate_run,
+    [CHAT_KICK_USER] = moderate_run,
     [CHAT_GET_HISTORY] = get_history_run,
 };
 
@@ -113,8 +143,8 @@ const struct chat_command_def *chat_command_def(enum chat_verb verb)
 const struct chat_command_def *chat_command_find(struct span event)
 {
     for (size_t verb = 0; verb < CHAT_VERB_COUNT; verb++)
-        if (verb != CHAT_DELETE_CHANNEL && span_is(event, commands[verb].event))
-            return &commands[verb]; /* a channel is deleted over REST only */
+        if (span_is(event, commands[verb].event))
+            return &commands[verb];
     return NULL;
 }
 

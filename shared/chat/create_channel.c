@@ -11,31 +11,13 @@ static enum chat_progress fill(struct chat_command *command, struct db *db,
                                const struct room_state *room)
 {
     const struct chat_actor *actor = &command->actor;
-    struct step_texts texts;
-    struct change change;
-    step_texts_init(&texts);
-    change_init(&change, room);
-    int64_t seq = change_add_row(
-        &change, &(struct change_row){
-                     .kind = EVENT_MEMBER_JOINED,
-                     .actor = actor->user_id,
-                     .subject = actor->user_id,
-                     .payload = step_member_payload(&texts, actor->username, ROLE_OWNER),
-                 });
-    change_add_row(&change,
-                   &(struct change_row){
-                       .kind = EVENT_SYSTEM,
-                       .text = step_sentence(&texts, actor->username, "created the channel", ""),
-                   });
-    change_add_member(
-        &change, &(struct change_member){actor->user_id, CHANGE_ENTER, ROLE_OWNER, .seq = seq});
-    change_add_notice(&change, &(struct change_notice){.user_id = actor->user_id,
-                                                       .kind = EVENT_INBOX_JOINED,
-                                                       .actor = actor->user_id,
-                                                       .room_seq = seq});
-    enum chat_progress progress = step_commit(command, db, &change, room, ROLE_OWNER);
-    step_texts_release(&texts);
-    return progress;
+    struct step_work work;
+    step_begin(&work, room, actor->user_id);
+    step_add_entry(&work, &(struct step_member){.user_id = actor->user_id,
+                                                .username = actor->username,
+                                                .role = ROLE_OWNER});
+    step_add_system(&work, actor->username, "created the channel", "");
+    return step_commit(command, db, &work, room, ROLE_OWNER);
 }
 
 /* Before a hash is computed: is there any hope? What is found here is checked again later. */
@@ -83,44 +65,20 @@ static void direct_name(const char *one, const char *two, struct buf *out)
     buf_addf(out, "%s@%s", ordered ? one : two, ordered ? two : one);
 }
 
-static int64_t add_direct_member(struct change *change, struct step_texts *texts, int64_t actor,
-                                 int64_t user_id, const char *username)
-{
-    int64_t seq =
-        change_add_row(change, &(struct change_row){
-                                   .kind = EVENT_MEMBER_JOINED,
-                                   .actor = actor,
-                                   .subject = user_id,
-                                   .payload = step_member_payload(texts, username, ROLE_NONE),
-                               });
-    change_add_member(change,
-                      &(struct change_member){user_id, CHANGE_ENTER, ROLE_NONE, .seq = seq});
-    change_add_notice(change, &(struct change_notice){.user_id = user_id,
-                                                      .kind = EVENT_INBOX_JOINED,
-                                                      .actor = actor,
-                                                      .room_seq = seq});
-    return seq;
-}
-
 static enum chat_progress fill_direct(struct chat_command *command, struct db *db,
                                       const struct room_state *room, const struct user_row *other)
 {
     const struct chat_actor *actor = &command->actor;
-    struct step_texts texts;
-    struct change change;
-    step_texts_init(&texts);
-    change_init(&change, room);
-    add_direct_member(&change, &texts, actor->user_id, actor->user_id, actor->username);
-    add_direct_member(&change, &texts, actor->user_id, other->id, other->username);
-    struct span text =
-        step_sentence(&texts, actor->username, "opened a conversation with ", other->username);
-    change_add_row(&change, &(struct change_row){.kind = EVENT_SYSTEM, .text = text});
-    change_add_notice(&change, &(struct change_notice){.user_id = other->id,
-                                                       .kind = EVENT_INBOX_DIRECT_OPENED,
-                                                       .actor = actor->user_id});
-    enum chat_progress progress = step_commit(command, db, &change, room, ROLE_NONE);
-    step_texts_release(&texts);
-    return progress;
+    struct step_work work;
+    step_begin(&work, room, actor->user_id);
+    step_add_entry(&work,
+                   &(struct step_member){.user_id = actor->user_id, .username = actor->username});
+    step_add_entry(&work, &(struct step_member){.user_id = other->id, .username = other->username});
+    step_add_system(&work, actor->username, "opened a conversation with ", other->username);
+    change_add_notice(&work.change, &(struct change_notice){.user_id = other->id,
+                                                            .kind = EVENT_INBOX_DIRECT_OPENED,
+                                                            .actor = actor->user_id});
+    return step_commit(command, db, &work, room, ROLE_NONE);
 }
 
 static enum chat_progress open_direct(struct chat_command *command, struct db *db,

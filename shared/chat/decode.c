@@ -222,8 +222,26 @@ static void check_update(struct chat_command *command)
     if (span_present(new_name))
         check(command, "newName", rule_channel_name(command->chat->conf, new_name));
     if (command->problems.len == 0 && !span_present(new_name) &&
-        !is_given(command, CHAT_FIELD_STATUS) && !is_given(command, CHAT_FIELD_PASSWORD))
-        command_problem(command, "", "must have at least one of status, password and a new name");
+        !is_given(command, CHAT_FIELD_STATUS) && !is_given(command, CHAT_FIELD_PASSWORD) &&
+        !is_given(command, CHAT_FIELD_OWNER))
+        command_problem(command, "",
+                        "must have at least one of status, password, owner and a new name");
+}
+
+static void check_moderation(struct chat_command *command)
+{
+    const struct conf *conf = command->chat->conf;
+    const struct chat_value *seconds = &command->values[CHAT_FIELD_SECONDS];
+    struct span reason = command_text(command, CHAT_FIELD_REASON);
+    take_room_key(command, CHAT_FIELD_ROOM, "room");
+    if (is_given(command, CHAT_FIELD_USERNAME) &&
+        command_text(command, CHAT_FIELD_USERNAME).len == 0)
+        command_problem(command, "username", "must not be empty");
+    if (seconds->given &&
+        (seconds->number < 1 || seconds->number > conf_int(conf, CONF_LIMIT_SANCTION_S)))
+        command_problem(command, "seconds", "is out of range");
+    if (span_present(reason))
+        check(command, "reason", rule_reason(conf, reason));
 }
 
 static void check_history(struct chat_command *command)
@@ -247,7 +265,10 @@ static check_fn *const checks[CHAT_VERB_COUNT] = {
     [CHAT_UPDATE_CHANNEL] = check_update, [CHAT_DELETE_CHANNEL] = check_room,
     [CHAT_EDIT_MESSAGE] = check_edit,     [CHAT_DELETE_MESSAGE] = check_message,
     [CHAT_BLOCK_USER] = check_user,       [CHAT_UNBLOCK_USER] = check_user,
-    [CHAT_GET_HISTORY] = check_history,
+    [CHAT_ADD_ADMIN] = check_moderation,  [CHAT_REMOVE_ADMIN] = check_moderation,
+    [CHAT_MUTE_USER] = check_moderation,  [CHAT_UNMUTE_USER] = check_moderation,
+    [CHAT_BAN_USER] = check_moderation,   [CHAT_UNBAN_USER] = check_moderation,
+    [CHAT_KICK_USER] = check_moderation,  [CHAT_GET_HISTORY] = check_history,
 };
 
 /* ---- all of it ---- */

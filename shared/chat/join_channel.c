@@ -54,30 +54,13 @@ static enum chat_progress enter(struct chat_command *command, struct db *db,
                                 const struct room_state *room)
 {
     const struct chat_actor *actor = &command->actor;
-    struct step_texts texts;
-    struct change change;
-    step_texts_init(&texts);
-    change_init(&change, room);
-    int64_t seq = change_add_row(
-        &change, &(struct change_row){
-                     .kind = EVENT_MEMBER_JOINED,
-                     .actor = actor->user_id,
-                     .subject = actor->user_id,
-                     .payload = step_member_payload(&texts, actor->username, ROLE_USER),
-                 });
-    change_add_row(&change, &(struct change_row){
-                                .kind = EVENT_SYSTEM,
-                                .text = step_sentence(&texts, actor->username, "joined", ""),
-                            });
-    change_add_member(&change,
-                      &(struct change_member){actor->user_id, CHANGE_ENTER, ROLE_USER, .seq = seq});
-    change_add_notice(&change, &(struct change_notice){.user_id = actor->user_id,
-                                                       .kind = EVENT_INBOX_JOINED,
-                                                       .actor = actor->user_id,
-                                                       .room_seq = seq});
-    enum chat_progress progress = step_commit(command, db, &change, room, ROLE_USER);
-    step_texts_release(&texts);
-    return progress;
+    struct step_work work;
+    step_begin(&work, room, actor->user_id);
+    step_add_entry(&work, &(struct step_member){.user_id = actor->user_id,
+                                                .username = actor->username,
+                                                .role = ROLE_USER});
+    step_add_system(&work, actor->username, "joined", "");
+    return step_commit(command, db, &work, room, ROLE_USER);
 }
 
 enum chat_progress join_channel_run(struct chat_command *command, struct db *db)

@@ -1,41 +1,14 @@
 /* REST lists of channels, members and blocks. Messages are in messages.c. */
 #include "shared/chat/read.h"
 
-#include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 #include "shared/base/utf8.h"
 #include "shared/chat/channel.h"
+#include "shared/chat/page_cursor.h"
 #include "shared/chat/rules.h"
 #include "shared/store/block.h"
 #include "shared/store/listing.h"
-
-/* A cursor is the id after which the next page begins; SPAN_NONE is the beginning. */
-static enum err parse_cursor(struct span cursor, int64_t *after_id)
-{
-    long long id = 0;
-    *after_id = 0;
-    if (!span_present(cursor))
-        return ERR_OK;
-    if (json_scan(cursor, 1) || json_type_of(cursor) != JSON_NUMBER || !json_to_int(cursor, &id) ||
-        id < 0)
-        return ERR_VALIDATION_FAILED;
-    *after_id = id;
-    return ERR_OK;
-}
-
-/* End `{"...":[...]`, with the cursor if there is a next page. */
-static void end_list(struct json_writer *w, bool has_more, int64_t last_id, struct buf *next_cursor)
-{
-    char text[24];
-    json_array_end(w);
-    if (has_more) {
-        snprintf(text, sizeof text, "%lld", (long long)last_id);
-        json_cstr(w, "nextCursor", text);
-        buf_add_str(next_cursor, text);
-    }
-    json_object_end(w);
-}
 
 static void write_channel(struct json_writer *w, const struct listing_channel *channel)
 {
@@ -64,7 +37,7 @@ static void write_channels(const struct db_result *rows, int count, bool has_mor
         listing_channel(rows, row, &channel);
         write_channel(&w, &channel);
     }
-    end_list(&w, has_more, channel.id, next_cursor);
+    page_cursor_end(&w, has_more, channel.id, next_cursor);
 }
 
 enum err chat_channels_list(struct db *db, const struct chat_actor *actor,
@@ -76,7 +49,7 @@ enum err chat_channels_list(struct db *db, const struct chat_actor *actor,
     struct db_result rows = {0};
     struct buf search;
     int count = 0;
-    enum err err = parse_cursor(query->cursor, &wanted.after_id);
+    enum err err = page_cursor_parse(query->cursor, &wanted.after_id);
     if (err || (span_present(query->search) && !utf8_is_valid(query->search)))
         return ERR_VALIDATION_FAILED;
     buf_init(&search, BUF_MAX_DEFAULT);
@@ -145,7 +118,7 @@ static void write_members(const struct db_result *rows, int count, bool has_more
             json_date(&w, "mutedUntil", member.muted_until_us);
         json_object_end(&w);
     }
-    end_list(&w, has_more, member.user_id, next_cursor);
+    page_cursor_end(&w, has_more, member.user_id, next_cursor);
 }
 
 enum err chat_members_list(struct db *db, const struct chat_actor *actor, struct span room,
@@ -157,7 +130,7 @@ enum err chat_members_list(struct db *db, const struct chat_actor *actor, struct
     struct buf key;
     int64_t after_id;
     int count = 0;
-    enum err err = parse_cursor(cursor, &after_id);
+    enum err err = page_cursor_parse(cursor, &after_id);
     if (err)
         return err;
     buf_init(&key, BUF_MAX_DEFAULT);
@@ -181,7 +154,7 @@ enum err chat_blocks_list(struct db *db, const struct chat_actor *actor, struct 
     struct json_writer w;
     int64_t after_id;
     int count = 0;
-    enum err err = parse_cursor(cursor, &after_id);
+    enum err err = page_cursor_parse(cursor, &after_id);
     if (err)
         return err;
     err = block_list(db, &viewer, after_id, limit + 1, &rows, &count);
@@ -197,7 +170,7 @@ enum err chat_blocks_list(struct db *db, const struct chat_actor *actor, struct 
             json_date(&w, "blockedAt", block.at_us);
             json_object_end(&w);
         }
-        end_list(&w, has_more, block.user_id, next_cursor);
+        page_cursor_end(&w, has_more, block.user_id, next_cursor);
     }
     db_result_release(&rows);
     return err_public(err);

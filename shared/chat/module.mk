@@ -12,10 +12,15 @@ libparley_chat_a_SOURCES = \
 	shared/chat/create_channel.c \
 	shared/chat/decode.c \
 	shared/chat/edit_message.c \
+	shared/chat/expire.c shared/chat/expire.h \
 	shared/chat/join_channel.c \
 	shared/chat/leave_channel.c \
 	shared/chat/lists.c \
 	shared/chat/messages.c shared/chat/messages.h \
+	shared/chat/moderate.c \
+	shared/chat/page_cursor.c shared/chat/page_cursor.h \
+	shared/chat/permission.c shared/chat/permission.h \
+	shared/chat/sanctions.c \
 	shared/chat/step.c shared/chat/step.h \
 	shared/chat/update_channel.c \
 	shared/chat/command_internal.h \
@@ -52,6 +57,8 @@ check_PROGRAMS += \
 	tests/unit/chat/lists_test \
 	tests/unit/chat/lost_test \
 	tests/unit/chat/own_account_test \
+	tests/unit/chat/moderation_test \
+	tests/unit/chat/permission_test \
 	tests/unit/chat/races_test \
 	tests/unit/chat/rules_test
 
@@ -77,6 +84,11 @@ tests_unit_chat_edit_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_races_test_SOURCES = tests/unit/chat/races_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_races_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_races_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_moderation_test_SOURCES = tests/unit/chat/moderation_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_moderation_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_moderation_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_permission_test_SOURCES = tests/unit/chat/permission_test.c
+tests_unit_chat_permission_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_account_test_SOURCES = tests/unit/chat/account_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_account_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_account_test_LDADD = $(CHAT_TEST_LIBS)

@@ -145,4 +145,14 @@ enum err chat_members_list(struct db *db, const struct chat_actor *actor, struct
 enum err chat_blocks_list(struct db *db, const struct chat_actor *actor, struct span cursor,
                           int64_t limit, struct buf *out, struct buf *next_cursor) MUST_CHECK;
 
+/* For owners and admins of the room; ERR_FORBIDDEN. */
+enum chat_sanction { CHAT_MUTES, CHAT_BANS };
+enum err chat_sanctions_list(struct db *db, const struct chat_actor *actor, struct span room,
+                             enum chat_sanction which, struct span cursor, int64_t limit,
+                             struct buf *out, struct buf *next_cursor) MUST_CHECK;
+/* Newest first. */
+enum err chat_audit_list(struct db *db, const struct chat_actor *actor, struct span room,
+                         struct span cursor, int64_t limit, struct buf *out,
+                         struct buf *next_cursor) MUST_CHECK;
+
 #endif

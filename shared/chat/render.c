@@ -7,7 +7,7 @@
 #include "shared/base/mem.h"
 #include "shared/chat/nonce.h"
 
-#define PAYLOAD_MEMBERS_MAX 8
+#define PAYLOAD_MEMBERS_MAX 9
 
 static const struct kind_shape {
     enum event_kind kind;
@@ -16,10 +16,10 @@ static const struct kind_shape {
     bool dated;
 } shapes[] = {
     {EVENT_MEMBER_JOINED, "memberJoined", {"username", "role"}, true},
-    {EVENT_MEMBER_LEFT, "memberLeft", {"username", "reason"}, true},
+    {EVENT_MEMBER_LEFT, "memberLeft", {"username", "reason", "by"}, true},
     {EVENT_MEMBER_UPDATED,
      "memberUpdated",
-     {"username", "role", "muted", "mutedUntil", "banned", "bannedUntil", "reason"},
+     {"username", "role", "muted", "mutedUntil", "banned", "bannedUntil", "reason", "by"},
      true},
     {EVENT_CHANNEL_UPDATED, "channelUpdated", {"name", "status", "previousName"}, false},
     {EVENT_CHANNEL_DELETED, "channelDeleted", {NULL}, false},

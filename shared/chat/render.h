@@ -25,7 +25,7 @@ struct message_view {
  * A row of a log with what its JSON needs from elsewhere. `payload` is the row's jsonb as text (it
  * has passed json_scan, or PostgreSQL made it); its members by kind:
  *   memberJoined   username, role            memberUpdated   username, role?, muted?, mutedUntil?,
- *   memberLeft     username, reason?                         banned?, bannedUntil?, reason?
+ *   memberLeft     username, reason?, by?                    banned?, bannedUntil?, reason?, by?
  *   channelUpdated name, status, previousName?
  *   custom, inboxCustom  event (the name), data
  * Others have none. Members not listed are ignored.

@@ -16,18 +16,28 @@ static bool has_byte(struct span text, char byte)
     return text.len > 0 && memchr(text.ptr, byte, text.len) != NULL;
 }
 
-const char *rule_message_text(const struct conf *conf, struct span text)
+static const char *text_problem(struct span text, int64_t max)
 {
     long chars = utf8_length(text);
     if (chars < 0)
         return "must be valid UTF-8";
-    if (chars > conf_int(conf, CONF_LIMIT_TEXT_CHARS))
+    if (chars > max)
         return "is too long";
     if (utf8_is_blank(text))
         return "must not be empty";
     if (utf8_has_control(text))
         return "must not contain control characters";
     return NULL;
+}
+
+const char *rule_message_text(const struct conf *conf, struct span text)
+{
+    return text_problem(text, conf_int(conf, CONF_LIMIT_TEXT_CHARS));
+}
+
+const char *rule_reason(const struct conf *conf, struct span reason)
+{
+    return text_problem(reason, conf_int(conf, CONF_LIMIT_REASON_CHARS));
 }
 
 /* Names that a script would not survive as a key of an object or as a part of a path. */

@@ -13,6 +13,9 @@
 /* A message: 1 to limits.message_chars characters, not blank, no control but newline and tab. */
 const char *rule_message_text(const struct conf *conf, struct span text);
 
+/* Why somebody is muted, banned or kicked: the same with limits.reason_chars. */
+const char *rule_reason(const struct conf *conf, struct span reason);
+
 /* The name of a PUBLIC or PRIVATE channel. What its folded form becomes counts too: a full-width @
  * must not reach the names of direct rooms. */
 const char *rule_channel_name(const struct conf *conf, struct span name);

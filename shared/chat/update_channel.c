@@ -51,6 +51,45 @@ static struct span update_payload(struct buf *out, const struct change *change,
     return buf_span(out);
 }
 
+/* What the audit says of it: what changed, and of a password only that. */
+static struct span audit_details(const struct chat_command *command, struct step_work *work,
+                                 const struct room_state *room, bool password_changed)
+{
+    const struct change *change = &work->change;
+    struct buf *out = step_text(work);
+    struct json_writer w;
+    json_begin(&w, out);
+    json_object(&w, NULL);
+    if (!span_is(change->name, room->name)) {
+        json_string(&w, "name", change->name);
+        json_cstr(&w, "previousName", room->name);
+    }
+    if (change->status != room->status)
+        json_cstr(&w, "status", room_status_name(change->status));
+    if (password_changed)
+        json_bool(&w, "passwordChanged", true);
+    if (command->username[0])
+        json_cstr(&w, "owner", command->username);
+    json_object_end(&w);
+    return buf_span(out);
+}
+
+/* The old owner stays, as an admin. */
+static void hand_over(const struct chat_command *command, struct step_work *work,
+                      const struct moderation_target *target)
+{
+    const struct chat_actor *actor = &command->actor;
+    step_add_role(work, &(struct step_member){.user_id = target->user_id,
+                                              .username = target->username,
+                                              .role = ROLE_OWNER,
+                                              .by = actor->username});
+    step_add_role(work, &(struct step_member){.user_id = actor->user_id,
+                                              .username = actor->username,
+                                              .role = ROLE_ADMIN,
+                                              .by = actor->username});
+    step_add_system(work, actor->username, "made this the channel of ", target->username);
+}
+
 /* Fill the room's columns; false if nothing would change. */
 static bool plan_update(const struct chat_command *command, const struct room_state *room,
                         struct change *change, struct buf *new_key)
@@ -69,28 +108,55 @@ static bool plan_update(const struct chat_command *command, const struct room_st
     return new_password || change->status != room->status || !span_is(change->name, room->name);
 }
 
+/* `target`: the new owner, or NULL. */
 static enum chat_progress update(struct chat_command *command, struct db *db,
-                                 const struct room_state *room)
+                                 const struct room_state *room,
+                                 const struct moderation_target *target)
 {
-    struct change change;
-    struct buf payload, new_key;
-    enum chat_progress progress;
-    buf_init(&payload, BUF_MAX_DEFAULT);
-    buf_init(&new_key, BUF_MAX_DEFAULT);
-    change_init(&change, room);
-    if (plan_update(command, room, &change, &new_key)) {
-        change_add_row(&change,
-                       &(struct change_row){.kind = EVENT_CHANNEL_UPDATED,
-                                            .actor = command->actor.user_id,
-                                            .payload = update_payload(&payload, &change, room)});
-        progress = step_commit(command, db, &change, room, room->role);
-    } else {
+    struct step_work work;
+    step_begin(&work, room, command->actor.user_id);
+    bool planned = plan_update(command, room, &work.change, step_text(&work));
+    if (planned)
+        change_add_row(
+            &work.change,
+            &(struct change_row){.kind = EVENT_CHANNEL_UPDATED,
+                                 .actor = command->actor.user_id,
+                                 .payload = update_payload(step_text(&work), &work.change, room)});
+    if (target)
+        hand_over(command, &work, target);
+    if (!planned && !target) {
+        step_end(&work);
         step_show_room(command, room);
-        progress = step_refuse(command, db, ERR_OK);
+        return step_refuse(command, db, ERR_OK);
     }
-    buf_release(&payload);
-    buf_release(&new_key);
-    return progress;
+    work.change.audit = (struct change_audit){
+        .action = command->def->event,
+        .actor = command->actor.user_id,
+        .subject = target ? target->user_id : 0,
+        .details = audit_details(command, &work, room, is_given(command, CHAT_FIELD_PASSWORD)),
+    };
+    return step_commit(command, db, &work, room, target ? ROLE_ADMIN : room->role);
+}
+
+/* Whom the channel is handed over to, if to anybody: *target is NULL or `out`. */
+static enum err find_owner(struct chat_command *command, struct db *db,
+                           const struct room_state *room, struct moderation_target *out,
+                           const struct moderation_target **target)
+{
+    *target = NULL;
+    if (!is_given(command, CHAT_FIELD_OWNER))
+        return ERR_OK;
+    enum err err =
+        step_find_target(command, db, room, command_text(command, CHAT_FIELD_OWNER), out);
+    if (err || out->user_id == command->actor.user_id)
+        return err;
+    if (!out->is_active) {
+        command->reason = "The account of this user is disabled.";
+        return ERR_FORBIDDEN;
+    }
+    memcpy(command->username, out->username, sizeof command->username);
+    *target = out;
+    return ERR_OK;
 }
 
 /* An owner may not keep the hasher busy for everybody. */
@@ -123,7 +189,12 @@ enum chat_progress update_channel_run(struct chat_command *command, struct db *d
         db_rollback(db);
         return command_invalid(command, "password", problem);
     }
-    return hash_needed ? hash_password(command) : update(command, db, &room);
+    if (hash_needed)
+        return hash_password(command);
+    const struct moderation_target *target;
+    struct moderation_target found;
+    err = find_owner(command, db, &room, &found, &target);
+    return err ? step_refuse(command, db, err) : update(command, db, &room, target);
 }
 
 /* ---- deleteChannel ---- */
@@ -137,6 +208,8 @@ static enum chat_progress end(struct chat_command *command, struct db *db,
     change_init(&change, room);
     change_add_row(&change, &(struct change_row){.kind = EVENT_CHANNEL_DELETED,
                                                  .actor = command->actor.user_id});
+    change.audit =
+        (struct change_audit){.action = command->def->event, .actor = command->actor.user_id};
     enum err err =
         change_commit_end(db, &change, EVENT_INBOX_LEFT, command->actor.user_id, &notices, &count);
     if (err)
@@ -144,9 +217,9 @@ static enum chat_progress end(struct chat_command *command, struct db *db,
     step_show_room(command, room);
     command->seq = change.first_seq;
     command->at_us = change.at_us;
-    step_add_events(command, &change, span_of(room->name));
+    step_add_events(&command->events, &change, span_of(room->name));
     for (size_t i = 0; i < count; i++)
-        step_add_notice(command, &change, &notices[i], span_of(room->name));
+        step_add_notice(&command->events, &change, &notices[i], span_of(room->name));
     mem_free(notices);
     return command_finish(command, ERR_OK);
 }

@@ -60,6 +60,27 @@ static const struct db_stmt write_role = {
     .params = 3,
 };
 
+static const struct db_stmt write_mute = {
+    .name = "change_write_mute",
+    .sql = "update membership set muted_until = $3 where room_id = $1 and user_id = $2",
+    .params = 3,
+};
+
+static const struct db_stmt write_ban = {
+    .name = "change_write_ban",
+    .sql = "insert into membership (room_id, user_id, is_member, banned_until)"
+           " values ($1, $2, false, $3) on conflict (room_id, user_id) do update"
+           " set banned_until = excluded.banned_until",
+    .params = 3,
+};
+
+static const struct db_stmt write_audit = {
+    .name = "change_write_audit",
+    .sql = "insert into audit_entry (room_id, at, actor_id, action, subject_id, until, reason,"
+           " details) values ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb)",
+    .params = 8,
+};
+
 static const struct db_stmt lock_users = {
     .name = "change_lock_users",
     .sql = "select id from app_user where id = any($1) order by id for no key update",
@@ -137,7 +158,7 @@ void change_add_member(struct change *change, const struct change_member *member
 /* ---- a pipeline whose parameters live as long as it does ---- */
 
 #define CALLS_MAX 12
-#define PARAMS_MAX 48
+#define PARAMS_MAX 56
 
 struct pipeline {
     struct db_call calls[CALLS_MAX];
@@ -225,7 +246,28 @@ static void add_member(struct pipeline *pipeline, const struct change *change,
     case CHANGE_ROLE:
         add_call(pipeline, &write_role, DB_PARAMS(room, user, role), NULL);
         break;
+    case CHANGE_MUTE:
+        add_call(pipeline, &write_mute, DB_PARAMS(room, user, db_param_time(member->until_us)),
+                 NULL);
+        break;
+    case CHANGE_BAN:
+        add_call(pipeline, &write_ban, DB_PARAMS(room, user, db_param_time(member->until_us)),
+                 NULL);
+        break;
     }
+}
+
+static void add_audit(struct pipeline *pipeline, const struct change *change)
+{
+    const struct change_audit *audit = &change->audit;
+    if (!audit->action)
+        return;
+    add_call(pipeline, &write_audit,
+             DB_PARAMS(db_param_int(change->room_id), db_param_time(change->at_us),
+                       db_param_int(audit->actor), db_param_text(span_of(audit->action)),
+                       db_param_id(audit->subject), db_param_time(audit->until_us),
+                       db_param_text(audit->reason), db_param_text(audit->details)),
+             NULL);
 }
 
 int64_t change_members_added(const struct change *change)
@@ -290,6 +332,7 @@ enum err change_commit(struct db *db, struct change *change)
     add_room(&pipeline, change, change_members_added(change));
     for (size_t i = 0; i < change->member_count; i++)
         add_member(&pipeline, change, &change->members[i]);
+    add_audit(&pipeline, change);
     add_inbox(&pipeline, change, &inbox, &rows);
     enum err err = db_pipeline(db, DB_COMMIT, pipeline.calls, pipeline.call_count);
     if (err == ERR_DB_UNIQUE && strcmp(db_constraint(db), "room_name_pkey") == 0)
@@ -311,6 +354,7 @@ enum err change_commit_end(struct db *db, struct change *change, int notice_kind
     *notices = NULL;
     *notice_count = 0;
     add_log(&pipeline, change, &log);
+    add_audit(&pipeline, change);
     add_call(&pipeline, &lock_members, DB_PARAMS(room), NULL);
     add_call(&pipeline, &write_members_inbox,
              DB_PARAMS(room, db_param_time(change->at_us), db_param_int(notice_kind),

@@ -27,13 +27,25 @@ struct change_notice {
     int64_t seq;      /* set by the commit */
 };
 
-enum change_membership { CHANGE_ENTER, CHANGE_LEAVE, CHANGE_ROLE };
+enum change_membership { CHANGE_ENTER, CHANGE_LEAVE, CHANGE_ROLE, CHANGE_MUTE, CHANGE_BAN };
 
 struct change_member {
     int64_t user_id;
     enum change_membership what;
     enum room_role role; /* ENTER, ROLE */
     int64_t seq;         /* ENTER: of the row memberJoined */
+    int64_t until_us;    /* MUTE, BAN (also of one who was never a member): until when; INT64_MAX:
+                            for good; 0: no more */
+};
+
+/* An entry of the room's audit; none without an action. Borrowed until the commit. */
+struct change_audit {
+    const char *action;
+    int64_t actor;
+    int64_t subject;     /* 0: none */
+    int64_t until_us;    /* 0: none; INT64_MAX: for good */
+    struct span reason;  /* SPAN_NONE: none */
+    struct span details; /* a JSON object, or SPAN_NONE */
 };
 
 #define CHANGE_ROWS_MAX 4
@@ -51,6 +63,7 @@ struct change {
     size_t notice_count;
     struct change_member members[CHANGE_MEMBERS_MAX];
     size_t member_count;
+    struct change_audit audit;
     bool archive;
 
     /* The room's columns; only with `settings`. */

@@ -4,7 +4,7 @@
  */
 #include "shared/store/listing.h"
 
-#include "shared/store/alive.h"
+#include "shared/store/access.h"
 
 /* ---- channels ---- */
 
@@ -72,42 +72,10 @@ void listing_channel(const struct db_result *rows, int row, struct listing_chann
 
 /* ---- what is in a room ---- */
 
-/* $1 session, $2 user, $3 key: alive, room id (null: none that may be seen), its name, membership
- */
-#define ACCESS                                                                                     \
-    "(select " SQL_ALIVE(                                                                          \
-        "$1", "$2") " as alive, r.id, r.name,"                                                     \
-                    "  coalesce(a.is_member, false) as is_member"                                  \
-                    "  from (select 1) any_row left join room_name n on n.name_key = $3"           \
-                    "  left join room r on r.id = n.room_id and r.archived_at is null"             \
-                    "  and (r.status = 'PUBLIC' or exists (select 1 from membership s where "      \
-                    "s.room_id = n.room_id"                                                        \
-                    "   and s.user_id = $2 and s.is_member))"                                      \
-                    "  left join membership a on a.room_id = r.id and a.user_id = $2) one"
-
-enum { ACCESS_ALIVE, ACCESS_ROOM, ACCESS_NAME, ACCESS_MEMBER, ACCESS_COLUMNS };
-
-static enum err check_access(const struct db_result *rows, bool members_only)
-{
-    if (!db_result_bool(rows, 0, ACCESS_ALIVE))
-        return ERR_UNAUTHENTICATED;
-    if (db_result_is_null(rows, 0, ACCESS_ROOM))
-        return ERR_ROOM_NOT_FOUND;
-    if (members_only && !db_result_bool(rows, 0, ACCESS_MEMBER))
-        return ERR_NOT_A_MEMBER;
-    return ERR_OK;
-}
-
-/* The rows of the list, or none if the joined part of the one row is null. */
-static int count_rows(const struct db_result *rows)
-{
-    return db_result_is_null(rows, 0, ACCESS_COLUMNS) ? 0 : db_result_rows(rows);
-}
-
 static const struct db_stmt list_members = {
     .name = "listing_members",
-    .sql = "select one.alive, one.id, one.name, one.is_member, m.user_id, u.username, m.role,"
-           " case when m.muted_until > now() then m.muted_until end from " ACCESS
+    .sql = "select " SQL_ACCESS_COLUMNS ", m.user_id, u.username, m.role,"
+           " case when m.muted_until > now() then m.muted_until end from " SQL_ACCESS
            " left join lateral (select user_id, role, muted_until from membership"
            "  where room_id = one.id and is_member and user_id > $4 order by user_id limit $5) m"
            " on one.alive left join app_user u on u.id = m.user_id order by m.user_id",
@@ -124,9 +92,9 @@ enum err listing_members(struct db *db, const struct room_viewer *viewer, struct
                          db_param_text(key), db_param_int(after_id), db_param_int(limit)),
                rows);
     if (!err)
-        err = check_access(rows, false);
+        err = access_check(rows, false);
     if (!err)
-        *count = count_rows(rows);
+        *count = access_count(rows);
     return err;
 }
 
@@ -143,8 +111,8 @@ void listing_member(const struct db_result *rows, int row, struct listing_member
 /* Kinds 1 and 2 (text, system) are history. The walk goes along the primary key and ends at the
  * limit. */
 #define MESSAGES(order)                                                                            \
-    "select one.alive, one.id, one.name, one.is_member, e.seq, e.kind, u.username, e.text,"        \
-    " e.nonce, e.at, e.edited_at, e.deleted_at from " ACCESS                                       \
+    "select " SQL_ACCESS_COLUMNS ", e.seq, e.kind, u.username, e.text,"                            \
+    " e.nonce, e.at, e.edited_at, e.deleted_at from " SQL_ACCESS                                   \
     " left join lateral (select * from room_event where room_id = one.id and kind in (1, 2)"       \
     "  and seq >= $4 and seq < $5 and (kind = 2 or not exists (select 1 from user_block b"         \
     "   where b.blocker_id = $2 and b.blocked_id = room_event.actor_id))"                          \
@@ -166,9 +134,9 @@ enum err listing_messages(struct db *db, const struct room_viewer *viewer, struc
                                     db_param_int(range->to), db_param_int(range->limit)),
                           rows);
     if (!err)
-        err = check_access(rows, true);
+        err = access_check(rows, true);
     if (!err)
-        *count = count_rows(rows);
+        *count = access_count(rows);
     return err;
 }
 

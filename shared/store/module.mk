@@ -3,8 +3,8 @@ noinst_LIBRARIES += libparley-store.a
 libparley_store_a_SOURCES = \
 	shared/store/account.c shared/store/account.h \
 	shared/store/admission.c shared/store/admission.h \
-	shared/store/alive.h shared/store/field.h \
 	shared/store/block.c shared/store/block.h \
+	shared/store/access.h shared/store/alive.h shared/store/field.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/edit.c shared/store/edit.h \
 	shared/store/history.c shared/store/history.h \
@@ -12,6 +12,7 @@ libparley_store_a_SOURCES = \
 	shared/store/log.c shared/store/log.h \
 	shared/store/message.c shared/store/message.h \
 	shared/store/migration.c shared/store/migration.h \
+	shared/store/moderation.c shared/store/moderation.h \
 	shared/store/overview.c shared/store/overview.h \
 	shared/store/recovery.c shared/store/recovery.h \
 	shared/store/room.c shared/store/room.h \

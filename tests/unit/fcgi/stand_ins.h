@@ -29,6 +29,16 @@ static void stand_in(const char *name, struct call *call);
     X(members_list)                                                                                \
     X(members_join)                                                                                \
     X(members_leave)                                                                               \
+    X(admins_add)                                                                                  \
+    X(admins_remove)                                                                               \
+    X(mutes_set)                                                                                   \
+    X(mutes_lift)                                                                                  \
+    X(bans_set)                                                                                    \
+    X(bans_lift)                                                                                   \
+    X(members_kick)                                                                                \
+    X(mutes_list)                                                                                  \
+    X(bans_list)                                                                                   \
+    X(audit_list)                                                                                  \
     X(messages_list)                                                                               \
     X(messages_send)                                                                               \
     X(messages_get)                                                                                \
