@@ -230,7 +230,7 @@ static void hash_done(struct pool_job *pool)
     submit_step((struct command_job *)pool);
 }
 
-void command_written(struct write_job *write)
+static void on_written(struct write_job *write)
 {
     finish(list_entry(write, struct command_job, write));
 }
@@ -282,6 +282,7 @@ static struct command_job *job_new(struct client *client, const struct chat_comm
     job->has_ack = event->has_ack;
     job->ack_id = event->ack_id;
     job->write.command = job->command;
+    job->write.done = on_written;
     job->write.started_ms = loop_now(client->gateway->loop);
     list_init(&job->node);
     return job;

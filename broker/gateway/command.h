@@ -12,9 +12,6 @@
 /* The namespace's catch-all event handler. */
 void command_on_event(struct sio_socket *socket, const struct sio_event *event);
 
-/* write_done_fn of the writers. */
-void command_written(struct write_job *job);
-
 /* The client goes: forget what has not begun. What has begun goes on (and is delivered to others).
  */
 void command_drop_waiting(struct client *client);

@@ -78,7 +78,7 @@ static void make_pools(struct gateway *gateway)
     gateway->commanders = make_pool(gateway, "commanders", conf_int(conf, CONF_BROKER_COMMANDERS),
                                     CONF_LIMIT_QUEUE, true);
     gateway->hashers = make_pool(gateway, "hashers", 1, CONF_LIMIT_HASH_QUEUE, false);
-    gateway->writers = writers_new(gateway->loop, conf, command_written);
+    gateway->writers = writers_new(gateway->loop, conf);
 }
 
 static void name_broker(struct gateway *gateway)
@@ -179,6 +179,7 @@ void gateway_drain(struct gateway *gateway)
     if (gateway->drain_timer)
         return;
     sio_server_refuse_new(gateway->sio);
+    relay_refuse_devices(gateway->relay);
     sio_server_stats(gateway->sio, &stats);
     gateway->drain_share = (int)((int64_t)stats.sockets / steps) + DRAIN_LEAST;
     gateway->drain_deadline =

@@ -9,6 +9,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/command.c broker/gateway/command.h \
 	broker/gateway/connect.c broker/gateway/connect.h \
 	broker/gateway/expiry.c broker/gateway/expiry.h \
+	broker/gateway/device.c broker/gateway/device.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
 	broker/gateway/news.c broker/gateway/news.h \

@@ -5,6 +5,7 @@
 #include "broker/gateway/relay.h"
 
 #include "broker/gateway/claim.h"
+#include "broker/gateway/device.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/news.h"
 #include "broker/gateway/repair.h"
@@ -261,14 +262,15 @@ static void lose_subscription(struct relay *relay, struct livelog *live)
 static void on_state(void *app, bool connected)
 {
     struct relay *relay = app;
-    const char *own[] = {relay->own_topic, CLAIMS_TOPIC};
+    const char *own[] = {relay->own_topic, CLAIMS_TOPIC, DEVICE_FILTER};
+    int count = relay->gateway->drain_timer ? 2 : 3;
     int id;
 
     unwatch(relay);
     forget_sent(relay);
     relay->unsub_count = 0;
     if (connected) {
-        if (bus_subscribe(relay->bus, own, 2, 1, 0, &id) != ERR_OK)
+        if (bus_subscribe(relay->bus, own, count, 1, 0, &id) != ERR_OK)
             log_event(LOG_WARN, "mqtt_subscribe_failed", "topic=%s", own[0]);
         all_logs(relay, relay_subscribe);
         repair_sweep_now(relay->gateway->repair);
@@ -310,7 +312,7 @@ static void on_message(void *app, const struct bus_message *message)
     if (message->retained)
         return;
     relay->gateway->stats.mqtt_received++;
-    if (on_broker_message(relay, message))
+    if (on_broker_message(relay, message) || device_on_message(relay->gateway, message))
         return;
     for (int i = 0; i < message->prop_count; i++) {
         names[i] = message->props[i].name;
@@ -356,6 +358,21 @@ void relay_publish(struct relay *relay, const struct event *event)
 void relay_send(struct relay *relay, const char *topic, struct span payload)
 {
     if (bus_publish(relay->bus, topic, payload, NULL, 0, 1) == ERR_OK)
+        loop_defer(relay->gateway->loop, &relay->flush);
+}
+
+void relay_answer(struct relay *relay, const char *topic, struct span payload,
+                  struct span correlation)
+{
+    if (bus_answer(relay->bus, topic, payload, correlation) == ERR_OK)
+        loop_defer(relay->gateway->loop, &relay->flush);
+}
+
+void relay_refuse_devices(struct relay *relay)
+{
+    static const char *const filters[] = {DEVICE_FILTER};
+
+    if (bus_unsubscribe(relay->bus, filters, 1) == ERR_OK)
         loop_defer(relay->gateway->loop, &relay->flush);
 }
 

@@ -27,6 +27,13 @@ void relay_publish(struct relay *relay, const struct event *event);
 /* Publish to another broker's topic, or to that of all, QoS 1. Not possible now: it is dropped. */
 void relay_send(struct relay *relay, const char *topic, struct span payload);
 
+/* The answer to a device's command, with its correlation data (SPAN_NONE: none). Not possible now:
+ * it is dropped, the device asks again. */
+void relay_answer(struct relay *relay, const char *topic, struct span payload,
+                  struct span correlation);
+/* Take no more commands of devices: the other brokers get them. */
+void relay_refuse_devices(struct relay *relay);
+
 /* The readiness probe: publish to this broker's own topic; when did the last one come back?
  * (loop_now ms; 0: never) */
 void relay_probe(struct relay *relay);

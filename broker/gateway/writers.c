@@ -28,7 +28,6 @@ struct writer {
 struct writers {
     struct loop *loop;
     const struct conf *conf;
-    write_done_fn done;
     int batch_max;
     int limit;
     int64_t timeout_ms;
@@ -53,7 +52,7 @@ static void deliver(void *arg)
 
     __atomic_sub_fetch(&writers->waiting, (uint64_t)delivery->count, __ATOMIC_RELAXED);
     for (int i = 0; i < delivery->count; i++)
-        writers->done(delivery->jobs[i]);
+        delivery->jobs[i]->done(delivery->jobs[i]);
     free(delivery);
 }
 
@@ -149,7 +148,7 @@ static void writer_start(struct writer *writer, struct writers *writers)
         abort();
 }
 
-struct writers *writers_new(struct loop *loop, const struct conf *conf, write_done_fn done)
+struct writers *writers_new(struct loop *loop, const struct conf *conf)
 {
     int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
     struct writers *writers = mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
@@ -157,7 +156,6 @@ struct writers *writers_new(struct loop *loop, const struct conf *conf, write_do
 
     writers->loop = loop;
     writers->conf = conf;
-    writers->done = done;
     writers->batch_max = (int)conf_int(conf, CONF_BROKER_BATCH);
     writers->limit = (int)conf_int(conf, CONF_LIMIT_QUEUE);
     writers->timeout_ms = conf_int(conf, CONF_PG_TIMEOUT_MS);

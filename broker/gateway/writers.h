@@ -13,18 +13,21 @@
 
 struct writers;
 
-/* Embedded in the caller's job. */
-struct write_job {
-    struct chat_command *command; /* a decoded CHAT_SEND_MESSAGE */
-    int64_t started_ms;           /* when it came in: late after PG_TIMEOUT_MS */
-    struct list node;
-};
+struct write_job;
 
 /* On the loop, for every job that was accepted, in order per room; the command is done. */
 typedef void (*write_done_fn)(struct write_job *job);
 
+/* Embedded in the caller's job. */
+struct write_job {
+    struct chat_command *command; /* a decoded CHAT_SEND_MESSAGE */
+    int64_t started_ms;           /* when it came in: late after PG_TIMEOUT_MS */
+    write_done_fn done;
+    struct list node;
+};
+
 /* Starts the threads. Owned by the caller. */
-struct writers *writers_new(struct loop *loop, const struct conf *conf, write_done_fn done);
+struct writers *writers_new(struct loop *loop, const struct conf *conf);
 /* Finish the batches in hand, drop what waits, join. Only when the loop runs no more. */
 void writers_free(struct writers *writers);
 

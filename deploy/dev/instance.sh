@@ -142,9 +142,10 @@ status_json()
         service_pid "$name"
         fixed+=",\"$name\":$REPLY"
     done
-    printf '{"http":%s,"brokers":[%s],"pg":%s,"mqtt":%s,"pids":{%s},"data":%s}\n' \
+    printf '{"http":%s,"brokers":[%s],"pg":%s,"mqtt":%s,"devices":%s,"pids":{%s},"data":%s}\n' \
         "$(json_string "http://127.0.0.1:${INSTANCE[http_port]}")" "$brokers" \
         "$(json_string "${INSTANCE[pg]}")" "$(json_string "127.0.0.1:${INSTANCE[mqtt_port]}")" \
+        "$(json_string "127.0.0.1:${INSTANCE[devices_port]}")" \
         "$fixed" "$(json_string "$DATA")"
 }
 

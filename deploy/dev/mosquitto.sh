@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The instance's private MQTT broker: one loopback port, no anonymous access.
+# The instance's private MQTT broker: a loopback port for parley itself and one for devices, which
+# parley's plugin lets in. No anonymous access.
 
 mosquitto_configure()
 {
@@ -18,11 +19,26 @@ END
     # TCP_NODELAY: without it a client that publishes and subscribes stalls in steps of 40 ms.
     write_file 600 "$DATA/mosquitto/mosquitto.conf" <<END
 # Written by ./dev up.
+per_listener_settings true
+
 listener $MQTT_PORT 127.0.0.1
 socket_domain ipv4
 allow_anonymous false
 password_file $DATA/mosquitto/passwd
 acl_file $DATA/mosquitto/acl
+plugin $BUILD/parley-devices.so
+plugin_opt_listener private
+plugin_opt_config $DATA/parley.conf
+
+listener $DEVICES_PORT 127.0.0.1
+socket_domain ipv4
+allow_anonymous false
+plugin $BUILD/parley-devices.so
+plugin_opt_listener devices
+plugin_opt_config $DATA/parley.conf
+
+# A device that asks for its session to be kept gets an hour of it, and no message.
+persistent_client_expiration 1h
 set_tcp_nodelay true
 max_inflight_messages 1000
 max_queued_messages 10000

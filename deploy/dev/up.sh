@@ -110,6 +110,8 @@ up_ports()
     fi
     free_port
     MQTT_PORT=$REPLY
+    free_port
+    DEVICES_PORT=$REPLY
     BROKER_PORTS=()
     for ((i = 0; i < BROKERS; i++)); do
         # The first may be told its port with --set.
@@ -159,6 +161,7 @@ up_record()
 http_port=$HTTP_PORT
 broker_ports=${BROKER_PORTS[*]}
 mqtt_port=$MQTT_PORT
+devices_port=$DEVICES_PORT
 pg=$REPLY
 sockets=$SOCKETS
 build=$BUILD
@@ -263,6 +266,7 @@ up_print()
         echo "  broker $((i + 1))       http://127.0.0.1:${BROKER_PORTS[i]}"
     done
     echo "  MQTT           127.0.0.1:$MQTT_PORT (name and password in $DATA/parley.conf)"
+    echo "  MQTT devices   127.0.0.1:$DEVICES_PORT (a user's name, and its access token as password)"
     echo "  PostgreSQL     $SOCKETS/pg (./dev status --json has how to connect)"
     echo "  data, logs     $DATA"
     [ -z "$DEMO" ] || up_demo_print

@@ -1,4 +1,4 @@
-/* Included before every source file: functions that nobody may call do not compile. */
+/* Included before every source file by the build: functions that nobody may call do not compile. */
 #ifndef PARLEY_BASE_BANNED_H
 #define PARLEY_BASE_BANNED_H
 

@@ -147,18 +147,33 @@ static int read_props(const mosquitto_property *props, struct bus_message *messa
     return count;
 }
 
+/* *memory is to be freed. */
+static struct span read_correlation(const mosquitto_property *props, void **memory)
+{
+    uint16_t len = 0;
+
+    *memory = NULL;
+    if (!props || !mosquitto_property_read_binary(props, MQTT_PROP_CORRELATION_DATA, memory, &len,
+                                                  false))
+        return SPAN_NONE;
+    return span_make(*memory, len);
+}
+
 static void on_message(struct mosquitto *mosq, void *app, const struct mosquitto_message *from,
                        const mosquitto_property *props)
 {
     struct bus *bus = app;
     struct bus_message message = {.topic = span_of(from->topic), .retained = from->retain};
+    void *correlation;
 
     (void)mosq;
     if (!bus->handlers->message)
         return;
     message.payload = span_make(from->payload ? from->payload : "", (size_t)from->payloadlen);
     message.prop_count = read_props(props, &message);
+    message.correlation = read_correlation(props, &correlation);
     bus->handlers->message(bus->app, &message);
+    free(correlation);
     for (int i = 0; i < message.prop_count; i++) {
         free((char *)message.props[i].name.ptr);
         free((char *)message.props[i].value.ptr);
@@ -357,26 +372,19 @@ static int make_props(const struct bus_prop *props, int count, mosquitto_propert
     return code;
 }
 
-enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
-                     const struct bus_prop *props, int prop_count, int qos)
+/* Publish, and tell what became of it. `list` may be NULL. */
+static enum err publish(struct bus *bus, const char *topic, struct span payload, int qos,
+                        const mosquitto_property *list)
 {
-    mosquitto_property *list = NULL;
-    char *memory = NULL;
+    int code;
 
-    if (bus->state != BUS_CONNECTED || bus->broken || bus->outstanding >= bus->options.inflight)
-        return ERR_FULL;
-    int code = make_props(props, prop_count, &list, &memory);
-    if (code == MOSQ_ERR_SUCCESS) {
-        bus->outstanding++; /* before: a QoS 0 publish may be through before the call returns */
-        code = mosquitto_publish_v5(bus->mosq, NULL, topic, (int)payload.len, payload.ptr, qos,
-                                    false, list);
-        if (code != MOSQ_ERR_SUCCESS && bus->outstanding > 0)
-            bus->outstanding--;
-    }
-    mosquitto_property_free_all(&list);
-    free(memory);
+    bus->outstanding++; /* before: a QoS 0 publish may be through before the call returns */
+    code = mosquitto_publish_v5(bus->mosq, NULL, topic, (int)payload.len, payload.ptr, qos, false,
+                                list);
     if (code == MOSQ_ERR_SUCCESS)
         return ERR_OK;
+    if (bus->outstanding > 0)
+        bus->outstanding--;
     if (code == MOSQ_ERR_CONN_LOST || code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_ERRNO) {
         bus->broken = true; /* dropped in the next tick: perhaps we are inside a callback */
         return ERR_FULL;
@@ -384,4 +392,44 @@ enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
     log_event(LOG_WARN, "mqtt_publish_failed", "topic=%s reason=\"%s\"", topic,
               mosquitto_strerror(code));
     return ERR_IO;
+}
+
+static bool takes_more(const struct bus *bus)
+{
+    return bus->state == BUS_CONNECTED && !bus->broken &&
+           bus->outstanding < bus->options.inflight;
+}
+
+enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
+                     const struct bus_prop *props, int prop_count, int qos)
+{
+    mosquitto_property *list = NULL;
+    char *memory = NULL;
+    enum err err = ERR_IO;
+
+    if (!takes_more(bus))
+        return ERR_FULL;
+    if (make_props(props, prop_count, &list, &memory) == MOSQ_ERR_SUCCESS)
+        err = publish(bus, topic, payload, qos, list);
+    mosquitto_property_free_all(&list);
+    free(memory);
+    return err;
+}
+
+enum err bus_answer(struct bus *bus, const char *topic, struct span payload,
+                    struct span correlation)
+{
+    mosquitto_property *list = NULL;
+    enum err err = ERR_IO;
+    int code = MOSQ_ERR_SUCCESS;
+
+    if (!takes_more(bus))
+        return ERR_FULL;
+    if (span_present(correlation))
+        code = mosquitto_property_add_binary(&list, MQTT_PROP_CORRELATION_DATA, correlation.ptr,
+                                             (uint16_t)correlation.len);
+    if (code == MOSQ_ERR_SUCCESS)
+        err = publish(bus, topic, payload, 1, list);
+    mosquitto_property_free_all(&list);
+    return err;
 }

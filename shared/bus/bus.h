@@ -34,6 +34,7 @@ struct bus_message {
     struct span payload;
     struct bus_prop props[BUS_PROPS_MAX]; /* further ones are dropped */
     int prop_count;
+    struct span correlation; /* correlation data; SPAN_NONE: none */
     bool retained;
 };
 /* Spans are valid during the callback only. */
@@ -84,6 +85,9 @@ enum err bus_unsubscribe(struct bus *bus, const char *const *topics, int count) 
 
 enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
                      const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;
+/* The answer to a message, with its correlation data (SPAN_NONE: none), QoS 1. */
+enum err bus_answer(struct bus *bus, const char *topic, struct span payload,
+                    struct span correlation) MUST_CHECK;
 /* Publishes not yet through: QoS 1 until PUBACK, QoS 0 until written. 0 after a loss. */
 int bus_inflight(const struct bus *bus);
 
