@@ -3,6 +3,7 @@
 
 #include "shared/chat/chat_internal.h"
 #include "shared/chat/rules.h"
+#include "shared/store/block.h"
 #include "shared/store/user.h"
 
 /* ---- PUBLIC and PRIVATE ---- */
@@ -81,6 +82,19 @@ static enum chat_progress fill_direct(struct chat_command *command, struct db *d
     return step_commit(command, db, &work, room, ROLE_NONE);
 }
 
+/* Both users are locked, as by whoever blocks: no block appears before we commit. */
+static enum err check_new_direct(struct chat_command *command, struct db *db,
+                                 const struct room_state *room, const struct user_row *other)
+{
+    bool blocked = false;
+    if (!room->alive)
+        return ERR_UNAUTHENTICATED;
+    enum err err = step_check_room_count(command, room);
+    if (!err)
+        err = block_between(db, command->actor.user_id, other->id, &blocked);
+    return !err && blocked ? ERR_BLOCKED : err;
+}
+
 static enum chat_progress open_direct(struct chat_command *command, struct db *db,
                                       const struct user_row *other)
 {
@@ -98,7 +112,7 @@ static enum chat_progress open_direct(struct chat_command *command, struct db *d
     if (err)
         return command_db_failed(command, err);
     if (made) {
-        err = room.alive ? step_check_room_count(command, &room) : ERR_UNAUTHENTICATED;
+        err = check_new_direct(command, db, &room, other);
         return err ? step_refuse(command, db, err) : fill_direct(command, db, &room, other);
     }
     err = step_check_found(&room);

@@ -83,6 +83,22 @@ enum err block_write(struct db *db, const struct room_viewer *viewer,
     return err;
 }
 
+static const struct db_stmt between = {
+    .name = "block_between",
+    .sql = "select exists (select 1 from user_block where (blocker_id = $1 and blocked_id = $2)"
+           " or (blocker_id = $2 and blocked_id = $1))",
+    .params = 2,
+};
+
+enum err block_between(struct db *db, int64_t one, int64_t other, bool *out)
+{
+    struct db_result rows = {0};
+    enum err err = db_run(db, &between, DB_PARAMS(db_param_int(one), db_param_int(other)), &rows);
+    *out = !err && db_result_bool(&rows, 0, 0);
+    db_result_release(&rows);
+    return err;
+}
+
 static const struct db_stmt list = {
     .name = "block_list",
     .sql = "select one.alive, b.blocked_id, b.username, b.at from (select " SQL_ALIVE(

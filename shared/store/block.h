@@ -33,6 +33,9 @@ struct block_outcome {
 enum err block_write(struct db *db, const struct room_viewer *viewer,
                      const struct block_change *change, struct block_outcome *out) MUST_CHECK;
 
+/* Has either of the two blocked the other? In the caller's transaction. */
+enum err block_between(struct db *db, int64_t one, int64_t other, bool *out) MUST_CHECK;
+
 struct block_row {
     int64_t user_id;
     struct span username; /* borrowed from the rows */

@@ -119,6 +119,23 @@ static void a_direct_room_refuses_while_one_blocks(void **state)
     assert_int_equal(act_do(world, CHAT_SEND_MESSAGE, &bob, text), ERR_OK);
 }
 
+static void none_opens_with_one_who_blocks(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor ann = act_user(world, "ann");
+    struct chat_actor bob = act_user(world, "bob");
+    static const char *const with_ann = "{\"name\":\"ann\",\"status\":\"DIRECT\"}";
+    static const char *const with_bob = "{\"name\":\"bob\",\"status\":\"DIRECT\"}";
+    assert_int_equal(block(world, &ann, BOB), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &bob, with_ann), ERR_BLOCKED);
+    assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &ann, with_bob), ERR_BLOCKED);
+    assert_int_equal(pg_int("select count(*) from room"), 0);
+    assert_int_equal(act_do(world, CHAT_UNBLOCK_USER, &ann, BOB), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &bob, with_ann), ERR_OK);
+    assert_int_equal(block(world, &ann, BOB), ERR_OK);
+    assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &bob, with_ann), ERR_OK); /* it is there */
+}
+
 /* Whoever holds the direct room's lock goes first. */
 static void a_block_waits_for_the_direct_room(void **state)
 {
@@ -207,10 +224,15 @@ int main(int argc, char **argv)
     pg_require(argv);
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, act_setup, act_teardown)
-        TEST(a_block_is_a_row_of_the_blockers_inbox),    TEST(again_is_success_without_a_row),
-        TEST(only_others_who_exist_can_be_blocked),      TEST(blocks_are_limited),
-        TEST(a_direct_room_refuses_while_one_blocks),    TEST(a_block_waits_for_the_direct_room),
-        TEST(messages_of_the_blocked_are_in_no_history), TEST(the_list_is_paged),
+        TEST(a_block_is_a_row_of_the_blockers_inbox),
+        TEST(again_is_success_without_a_row),
+        TEST(only_others_who_exist_can_be_blocked),
+        TEST(blocks_are_limited),
+        TEST(a_direct_room_refuses_while_one_blocks),
+        TEST(a_block_waits_for_the_direct_room),
+        TEST(none_opens_with_one_who_blocks),
+        TEST(messages_of_the_blocked_are_in_no_history),
+        TEST(the_list_is_paged),
     };
     return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
 }
