@@ -131,6 +131,6 @@ export class Rooms {
 
   async remove(room) {
     queueMicrotask(() => confirmed(`Delete ${room.name}?`, "All members leave it. Its name is not given out again.", "Delete for good",
-      () => this.app.gateway.command("deleteChannel", { name: room.name })));
+      () => api.call("DELETE", api.channelPath(room.name))));
   }
 }

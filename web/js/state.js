@@ -173,6 +173,11 @@ function member(room, username) {
   return room.members?.find((each) => each.username === username);
 }
 
+function replaceMessage(state, room, message) {
+  const at = room.messages.findIndex((each) => each.seq === message.seq);
+  if (at >= 0) room.messages[at] = message;
+}
+
 const HANDLERS = {
   newMessage(state, room, message) {
     if (message.seq <= room.lastSeq) return;
@@ -181,14 +186,8 @@ const HANDLERS = {
     if (message.sender === state.me) state.unpost(message.nonce);
     else if (message.kind === "text") room.unread += 1;
   },
-  messageUpdated(state, room, message) {
-    const at = room.messages.findIndex((each) => each.seq === message.seq);
-    if (at >= 0) room.messages[at] = { ...room.messages[at], ...message };
-  },
-  messageDeleted(state, room, { seq, date }) {
-    const at = room.messages.findIndex((each) => each.seq === seq);
-    if (at >= 0) room.messages[at] = { ...room.messages[at], text: "", deletedAt: date };
-  },
+  messageUpdated: replaceMessage,
+  messageDeleted: replaceMessage,
   memberJoined(state, room, { room: name, username, role }) {
     if (username === state.me) {
       if (room) return;
