@@ -3,41 +3,23 @@
  * clients elsewhere, and exits 0; workers finish their requests.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readlink } from 'node:fs/promises';
-import path from 'node:path';
 import { after, test } from 'node:test';
-import { freePort } from '../integration/lib/instance.mjs';
 import { Session } from '../integration/lib/psql.mjs';
 import { RawClient, connect } from '../integration/lib/socket.mjs';
 import { unique } from '../integration/lib/users.mjs';
 import { until, within } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
-import { allReady, brokerReady, pidOf, replace } from './lib/processes.mjs';
+import { ownBroker } from './lib/own_broker.mjs';
+import { allReady, brokerReady, replace } from './lib/processes.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
 
 const instance = await instanceFor({ after }, { brokers: 2 });
 
-/* A third broker, a child of ours: its exit code is seen. */
-async function ownBroker(t, environment = {}) {
-  const program = await readlink(`/proc/${await pidOf(instance, 'broker-1')}/exe`);
-  const port = await freePort();
-  const child = spawn(program, ['--config', path.join(instance.data, 'parley.conf')], {
-    stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PARLEY_BROKER_PORT: String(port), PARLEY_BROKER_ID: unique('own'), ...environment },
-  });
-  const broker = { child, log: '', origin: `http://127.0.0.1:${port}` };
-  child.stderr.on('data', (data) => { broker.log += data; });
-  broker.ended = new Promise((resolve) => { child.on('exit', (code, signal) => resolve(signal ?? code)); });
-  t.after(() => child.kill('SIGKILL'));
-  await until('the broker', () => brokerReady(broker.origin), { timeout: 15_000 });
-  return broker;
-}
-
 test('a broker told to stop finishes what it has accepted', async (t) => {
   const { users: [ann, bob], rooms: [room, other], topics } = await scene(instance, { users: 2, rooms: 2 });
-  const broker = await ownBroker(t);
+  const broker = await ownBroker(t, instance);
   const client = await connect(t, broker.origin, { token: ann.accessToken, auth: { history: 0 } });
   const idle = await RawClient.join(t, broker.origin, bob.accessToken);
   const lock = new Session(t, instance);
@@ -71,7 +53,7 @@ test('a broker told to stop finishes what it has accepted', async (t) => {
 
 test('a command that cannot finish does not keep a broker from stopping', async (t) => {
   const { users: [ann], rooms: [room], topics } = await scene(instance, { users: 1, rooms: 1 });
-  const broker = await ownBroker(t);
+  const broker = await ownBroker(t, instance);
   const client = await connect(t, broker.origin, { token: ann.accessToken, auth: { history: 0 } });
   const lock = new Session(t, instance);
   await lock.sql(`begin; select 1 from room where id = ${topics[room].split('/').pop()} for update`);
@@ -89,7 +71,7 @@ test('a command that cannot finish does not keep a broker from stopping', async 
 
 test('many connections are closed spread over the time set', async (t) => {
   const { users } = await scene(instance, { users: 10, rooms: 1 });
-  const broker = await ownBroker(t, { PARLEY_BROKER_DRAIN_SPREAD_MS: 1500, PARLEY_LIMITS_CONNECTIONS_PER_USER: 1000 });
+  const broker = await ownBroker(t, instance, { PARLEY_BROKER_DRAIN_SPREAD_MS: 1500, PARLEY_LIMITS_CONNECTIONS_PER_USER: 1000 });
   /* 50 in each step of 20 ms go at least. */
   const clients = await Promise.all(Array.from({ length: 600 }, (_, i) => RawClient.join(t, broker.origin, users[i % 10].accessToken)));
   const begun = performance.now();
