@@ -20,7 +20,7 @@ if (!existsSync(path.join(here, '../node_modules/socket.io-client'))) {
 const { started } = await import('./lib/instance.mjs');
 const names = process.argv.slice(2).filter((each) => !each.startsWith('--'));
 const reporter = process.argv.includes('--spec') ? 'spec' : 'tap';
-const OWN_INSTANCE = ['accounts', 'brokers', 'limits', 'loop', 'messages', 'recovery', 'seam', 'tour', 'typing'];
+const OWN_INSTANCE = ['accounts', 'brokers', 'limits', 'loop', 'messages', 'moderation', 'recovery', 'seam', 'tour', 'typing'];
 
 const all = readdirSync(here).filter((each) => each.endsWith('.test.mjs')).map((each) => each.slice(0, -9)).sort();
 const chosen = names.length ? names : all;
