@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "shared/chat/expire.h"
 #include "tests/unit/chat/world.h"
 
 static void read_history(struct world *world, int64_t user)
@@ -61,6 +62,26 @@ static void expect_plan(struct db *db, const char *call, const char *const *need
     free(plan);
 }
 
+/* What every broker asks once a second, and what moderators read. */
+static void read_moderation(struct world *world, int64_t user)
+{
+    struct chat_actor actor = world_actor(user, "x");
+    struct event_list events;
+    struct buf out;
+    bool more;
+
+    buf_init(&out, BUF_MAX_DEFAULT);
+    event_list_init(&events);
+    assert_int_equal(chat_expire(world->db, &events, &more), ERR_OK);
+    event_list_release(&events);
+    assert_int_equal(chat_sanctions_list(world->db, &actor, SPAN_LIT("red"), CHAT_BANS, SPAN_NONE,
+                                         9, &out, &out),
+                     ERR_FORBIDDEN);
+    assert_int_equal(chat_audit_list(world->db, &actor, SPAN_LIT("red"), SPAN_NONE, 9, &out, &out),
+                     ERR_FORBIDDEN);
+    buf_release(&out);
+}
+
 static void send_one(struct world *world, int64_t user, const char *room)
 {
     struct chat_command *send = world_send(world, user, room, "x", NULL);
@@ -85,6 +106,7 @@ static void every_read_walks_an_index(void **state)
         send_one(world, ann, "red");
         event_list_init(&events);
         read_history(world, ann);
+        read_moderation(world, ann);
         assert_int_equal(chat_log_read(world->db, LOG_ROOM, red, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_log_read(world->db, LOG_INBOX, ann, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_sweep_run(world->db, &sweep), ERR_OK);
@@ -109,6 +131,14 @@ static void every_read_walks_an_index(void **state)
         expect_plan(world->db, "message_lock_wait('{red}')",
                     (const char *[]){"room_name_pkey", "room_pkey", NULL});
 
+        if (round > 0) /* with none at all, any index of them will do */
+            expect_plan(world->db, "moderation_find_due(16)",
+                        (const char *[]){"membership_mute_ends", "membership_ban_ends", NULL});
+        expect_plan(world->db, "moderation_list_bans(1, 1, 'red', 0, 9)",
+                    (const char *[]){"membership_banned", "audit_of_subject", NULL});
+        expect_plan(world->db, "moderation_audit(1, 1, 'red', 9, 9)",
+                    (const char *[]){"audit_of_room", NULL});
+
         if (round == 0)
             pg_exec("insert into app_user (username, username_key) select i, i"
                     " from generate_series(1000, 1059) i;"
@@ -117,7 +147,8 @@ static void every_read_walks_an_index(void **state)
                     " from generate_series(1, 60) i;"
                     "insert into room_name (name_key, room_id) select name, id from room"
                     " where name <> 'red';"
-                    "insert into membership (room_id, user_id, is_member) select r.id, u.id, true"
+                    "insert into membership (room_id, user_id, is_member, muted_until,"
+                    " banned_until) select r.id, u.id, true, 'infinity', 'infinity'"
                     " from room r join app_user u on u.id = r.id + 1");
         if (round == 1) {
             world_messages(red, ann, 5000);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "shared/chat/expire.h"
 #include "tests/unit/chat/act.h"
 
 #define ROUNDS 40
@@ -234,6 +235,107 @@ static void deleting_while_members_come_and_go(void **state)
     race_end(&race);
 }
 
+/* Whatever comes first: one owner, nobody in who is banned, and all that was told is in the log. */
+static void handing_over_while_the_heir_is_banned_and_leaves(void **state)
+{
+    struct world *world = *state;
+    struct race race = {.count = 0};
+    struct chat_actor ann = act_user(world, "ann"), bob = act_user(world, "bob"),
+                      eve = act_user(world, "eve");
+    race_add(&race, world, &ann, CHAT_UPDATE_CHANNEL);
+    race_add(&race, world, &bob, CHAT_BAN_USER);
+    race_add(&race, world, &eve, CHAT_LEAVE_CHANNEL);
+    race_add(&race, world, &eve, CHAT_SEND_MESSAGE);
+    for (int round = 0; round < ROUNDS; round++) {
+        static const char *const forms[][2] = {{"name", "\",\"owner\":\"eve"},
+                                               {"room", "\",\"username\":\"eve"},
+                                               {"name", ""},
+                                               {"room", "\",\"text\":\"hi"}};
+        world_sql("insert into room (name, status, last_seq, members)"
+                  " values ('room%d', 'PUBLIC', 1, 3);"
+                  "insert into room_name (name_key, room_id) select name, id from room"
+                  " where name = 'room%d';"
+                  "insert into room_event (room_id, seq, kind, at) select id, 1, 2, now() from room"
+                  " where name = 'room%d';"
+                  "insert into membership (room_id, user_id, is_member, role) select r.id, u.id,"
+                  " true, (array['OWNER', 'ADMIN', 'USER'])[u.id] from room r, app_user u"
+                  " where r.name = 'room%d'",
+                  round, round, round, round);
+        for (size_t i = 0; i < race.count; i++)
+            snprintf(race.racers[i].json, sizeof race.racers[i].json, "{\"%s\":\"room%d%s\"}",
+                     forms[i][0], round, forms[i][1]);
+        race_run(&race);
+        for (size_t i = 0; i < race.count; i++)
+            assert_int_not_equal(race.racers[i].err, ERR_INTERNAL);
+    }
+    assert_int_equal(pg_int("select count(*) from room r where (select count(*) from membership m"
+                            " where m.room_id = r.id and m.role = 'OWNER') <> 1"),
+                     0);
+    assert_int_equal(pg_int("select count(*) from membership where is_member"
+                            " and banned_until is not null"),
+                     0);
+    assert_int_equal(pg_int("select count(*) from room_event e where kind = 1 and exists (select 1"
+                            " from room_event l where l.room_id = e.room_id and l.kind = 4"
+                            " and l.seq < e.seq)"),
+                     0);
+    assert_logs_are_whole();
+    race_end(&race);
+}
+
+struct expirer {
+    struct db *db;
+    size_t ended;
+    pthread_barrier_t *start;
+};
+
+static void *run_expirer(void *arg)
+{
+    struct expirer *expirer = arg;
+    bool more = true;
+    pthread_barrier_wait(expirer->start);
+    while (more) {
+        struct event_list events;
+        event_list_init(&events);
+        enum err err = chat_expire(expirer->db, &events, &more);
+        expirer->ended += events.count;
+        event_list_release(&events);
+        more = more || err != ERR_OK; /* a lock that took too long: as the next sweep would */
+    }
+    return NULL;
+}
+
+static void several_end_what_has_run_out(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor ann = act_user(world, "ann");
+    struct expirer expirers[RACERS_MAX] = {{.ended = 0}};
+    pthread_barrier_t start;
+    pthread_t threads[RACERS_MAX];
+    size_t ended = 0;
+    assert_int_equal(
+        act_do(world, CHAT_CREATE_CHANNEL, &ann, "{\"name\":\"room\",\"status\":\"PUBLIC\"}"),
+        ERR_OK);
+    pg_exec("insert into app_user (username, username_key) select 'u' || i, 'u' || i"
+            " from generate_series(1, 200) i;"
+            "insert into membership (room_id, user_id, is_member, muted_until)"
+            " select 1, id, false, now() - interval '1 second' from app_user where id > 1");
+    pthread_barrier_init(&start, NULL, RACERS_MAX);
+    for (int i = 0; i < RACERS_MAX; i++) {
+        expirers[i] = (struct expirer){.db = pg_open(), .start = &start};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_expirer, &expirers[i]), 0);
+    }
+    for (int i = 0; i < RACERS_MAX; i++) {
+        pthread_join(threads[i], NULL);
+        ended += expirers[i].ended;
+        db_close(expirers[i].db);
+    }
+    pthread_barrier_destroy(&start);
+    assert_int_equal(ended, 200);
+    assert_int_equal(pg_int("select count(*) from room_event where kind = 5"), 200);
+    assert_int_equal(pg_int("select count(*) from membership where muted_until is not null"), 0);
+    assert_logs_are_whole();
+}
+
 /* A room that stays locked: busy, and unavailable at the deadline of the command. */
 static void a_locked_room_is_busy_until_the_deadline(void **state)
 {
@@ -270,6 +372,8 @@ int main(int argc, char **argv)
         T(the_last_owner_leaves_while_somebody_joins),
         T(direct_rooms_from_both_sides),
         T(deleting_while_members_come_and_go),
+        T(handing_over_while_the_heir_is_banned_and_leaves),
+        T(several_end_what_has_run_out),
         T(a_locked_room_is_busy_until_the_deadline),
     };
     return cmocka_run_group_tests_name("races", tests, NULL, NULL);
