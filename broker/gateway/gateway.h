@@ -8,6 +8,7 @@
  *   client.c   a socket with its user and its memberships    user.c  a user's inbox
  *   room.c     a room's log and its local members            livelog.c  what both have in common
  *   news.c     passing news: typing.c, ...    roomname.c  which room a name leads to
+ *   expiry.c   mutes and bans that run out
  *   command.c  events from clients -> chat commands -> answers      device.c  the same of devices
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c what is
  * known of them; claim.c getting them from other brokers; restore.c replaying relay.c    MQTT in

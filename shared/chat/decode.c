@@ -280,10 +280,17 @@ static const char *object_problem(const struct chat_command *command, struct spa
     return json_type_of(json) == JSON_OBJECT ? NULL : "must be an object";
 }
 
-/* Only what is valid is charged: the rest costs a scan. An edit reaches as many as a send. */
+/* What reaches a whole channel as a message does. */
+static bool is_charged(enum chat_verb verb)
+{
+    return verb == CHAT_SEND_MESSAGE || verb == CHAT_EDIT_MESSAGE ||
+           checks[verb] == check_moderation;
+}
+
+/* Only what is valid is charged: the rest costs a scan. */
 static enum err charge(struct chat_command *command)
 {
-    if (command->def->verb != CHAT_SEND_MESSAGE && command->def->verb != CHAT_EDIT_MESSAGE)
+    if (!is_charged(command->def->verb))
         return ERR_OK;
     command->retry_after_ms = chat_limit_send(command->chat, command->actor.user_id);
     return command->retry_after_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;

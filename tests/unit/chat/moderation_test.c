@@ -190,6 +190,20 @@ static void what_is_given_has_bounds(void **state)
                      ERR_OK);
 }
 
+static void moderating_is_limited_as_sending_is(void **state)
+{
+    struct den den = den_of(state);
+    act_set(den.world, "limits.sends_per_s", "1");
+    act_set(den.world, "limits.send_burst", "2");
+    assert_int_equal(do_to(&den, CHAT_MUTE_USER, &den.bob, "eve", ""), ERR_OK);
+    assert_int_equal(say(&den, &den.bob), ERR_OK);
+    struct chat_command *command = act(&den, CHAT_UNMUTE_USER, &den.bob, "eve", "");
+    assert_int_equal(chat_command_error(command), ERR_RATE_LIMITED);
+    assert_in_range(chat_command_retry_after_ms(command), 1, 1000);
+    chat_command_free(command);
+    assert_int_equal(do_to(&den, CHAT_UNMUTE_USER, &den.ann, "eve", ""), ERR_OK);
+}
+
 /* ---- banning and kicking ---- */
 
 static void the_banned_are_out_and_stay_out(void **state)
@@ -469,6 +483,7 @@ int main(int argc, char **argv)
         T(direct_rooms_have_no_roles),
         T(the_muted_read_but_do_not_write),
         T(what_is_given_has_bounds),
+        T(moderating_is_limited_as_sending_is),
         T(the_banned_are_out_and_stay_out),
         T(outsiders_can_be_banned),
         T(a_banned_admin_comes_back_as_a_user),
