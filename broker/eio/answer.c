@@ -19,11 +19,15 @@ static bool any_origin(const struct eio_server *server)
     return strcmp(server->options.origins, "*") == 0;
 }
 
-bool eio_origin_refused(const struct eio_server *server, const struct eio_request *request)
+bool eio_origin_refused(const struct eio_server *server, const struct eio_request *request,
+                        bool upgrade)
 {
     struct span origin = eio_fields_get(request->headers, "origin");
+    /* A browser keeps a foreign page from reading an answer without CORS headers, but not from
+     * using a websocket (RFC 6455 section 10.2). */
+    bool guarded = server->options.check_origins || (upgrade && eio_cors_enabled(server));
 
-    if (!server->options.check_origins || !span_present(origin))
+    if (!guarded || !span_present(origin))
         return false;
     return !eio_origin_allowed(span_of(server->options.origins), origin);
 }

@@ -70,7 +70,7 @@ bool eio_check(struct eio_server *server, const struct eio_request *request, boo
     if (!origin_sane(request))
         return false;
     *refusal = EIO_FORBIDDEN;
-    if (eio_origin_refused(server, request))
+    if (eio_origin_refused(server, request, upgrade))
         return false;
     sid = eio_fields_get(fields, "sid");
     if (sid.len > 0) {

@@ -21,8 +21,9 @@ struct eio_options {
     const char *path; /* "/engine.io/": a prefix of the request's path */
     int64_t ping_interval_ms, ping_timeout_ms, upgrade_timeout_ms;
     size_t max_payload;  /* bytes of a packet, or of the body of a POST */
-    const char *origins; /* see eio_origin_allowed; NULL or "": no CORS headers */
-    bool check_origins;  /* refuse foreign origins, websockets included */
+    const char *origins; /* see eio_origin_allowed; NULL or "": no CORS headers, any origin; else
+                            websockets of foreign origins are refused */
+    bool check_origins;  /* polling of foreign origins is refused too */
     bool polling, websocket;
     size_t output_bytes, output_packets; /* bounds of one session's queue */
     size_t process_output_bytes;         /* of all queues; past it the fullest is closed */
@@ -128,7 +129,8 @@ void eio_server_free(struct eio_server *server);
 /* New handshakes get 503. */
 void eio_server_refuse_new(struct eio_server *server);
 
-/* Heartbeats and other deadlines; run at every wake-up and before requests are handled. */
+/* Heartbeats and other deadlines. Run it at every wake-up once the websockets have been read: the
+ * pong that a loop finds when it comes to itself late has not come late. Requests run it. */
 void eio_server_tick(struct eio_server *server, int64_t now);
 /* When to tick next; INT64_MAX: no deadline. */
 int64_t eio_server_next(const struct eio_server *server);

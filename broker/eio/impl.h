@@ -122,7 +122,9 @@ bool eio_may_open(const struct eio_server *server, const struct eio_request *req
 /* The CORS lines for the answer to this request; NULL: none. Owned by the caller. */
 char *eio_cors_lines(const struct eio_server *server, const struct eio_request *request);
 bool eio_cors_enabled(const struct eio_server *server);
-bool eio_origin_refused(const struct eio_server *server, const struct eio_request *request);
+/* By the list; `upgrade`: for a websocket. */
+bool eio_origin_refused(const struct eio_server *server, const struct eio_request *request,
+                        bool upgrade);
 void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchange,
                           const struct eio_request *request);
 /* Status with a body of that type; type NULL: none. */

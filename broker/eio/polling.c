@@ -180,8 +180,13 @@ void eio_exchange_drained(struct eio_server *server, struct eio_exchange *exchan
 
 void eio_polling_part(struct eio_session *session)
 {
+    struct eio_frame *first = eio_queue_first(&session->queue);
     struct buf payload;
 
+    if (first && first->kind == EIO_FRAME_STREAM) { /* complete, or it would have been cut off */
+        flush_stream(session, first->stream);
+        return;
+    }
     buf_init(&payload, SIZE_MAX);
     take_payload(session, &payload);
     if (payload.len > 0) {

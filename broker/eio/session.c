@@ -227,7 +227,7 @@ static void on_parked_too_long(struct eio_timer *timer, int64_t now)
  * waits is told at once if it has nothing else to bring (see eio_polling_part). */
 static bool worth_parking(const struct eio_session *session, enum eio_reason reason)
 {
-    bool later = !session->get || (session->queue.count > 0 && !session->get->streaming);
+    bool later = !session->get || session->queue.count > 0;
 
     return !session->websocket && later && reason == EIO_REASON_FORCED && !session->server->ending;
 }
@@ -273,8 +273,6 @@ static void session_free(struct eio_session *session)
 
     eio_timer_cancel(&server->timers, &session->timer);
     eio_timer_cancel(&server->timers, &session->upgrade_timer);
-    if (session->post) /* its body is still being read: it will find no session */
-        session->post->session = NULL;
     list_remove(&session->dirty);
     list_remove(&session->dead);
     strtab_remove(&server->sessions, &session->node);
@@ -289,10 +287,10 @@ void eio_session_sweep(struct eio_session *session)
 {
     struct eio_server *server = session->server;
 
+    if (session->state == EIO_STATE_PARKED && session->get)
+        eio_polling_part(session);
     if (session->state == EIO_STATE_CLOSED)
         eio_polling_finish(session);
-    else if (session->get)
-        eio_polling_part(session);
     if (!session->told) {
         session->told = true;
         eio_streams_gone(&session->streams);

@@ -140,6 +140,7 @@ void net_listener_turn(struct net_listener *listener)
     bool more;
 
     run_queued(&listener->arrived);
+    eio_server_tick(listener->eio, loop_now(listener->loop));
     more = eio_server_flush(listener->eio, loop_now(listener->loop));
     run_queued(&listener->ready);
     kill_dead(listener);
@@ -157,7 +158,6 @@ static void on_tick(void *arg)
 {
     struct net_listener *listener = arg;
 
-    eio_server_tick(listener->eio, loop_now(listener->loop));
     loop_defer(listener->loop, &listener->turn);
 }
 

@@ -172,7 +172,8 @@ static void dispatch(struct sio_client *client, const struct sio_packet *packet,
         sio_socket_end(socket, SIO_CLIENT_DISCONNECT);
     } else if (socket->state == SIO_CONNECTED && list_is_empty(&socket->waiting)) {
         sio_socket_packet(socket, packet, attachments);
-    } else if (socket->waiting_count >= client->server->wait_packets) {
+    } else if (socket->waiting_count >= client->server->wait_packets ||
+               socket->waiting_bytes >= client->server->max_payload) {
         reject(client, "too_many_waiting");
     } else {
         sio_socket_wait(socket, text, attachments, packet->attachments);
@@ -202,7 +203,9 @@ static void handle_text(struct sio_client *client, struct span text)
         reject(client, "malformed");
         return;
     }
-    if (packet.attachments > 0)
+    if (packet.attachments > 0 && !find_socket(client, packet.nsp))
+        reject(client, "not_connected"); /* before it may fill memory */
+    else if (packet.attachments > 0)
         begin_binary(client, text, packet.attachments);
     else
         dispatch(client, &packet, text, NULL);

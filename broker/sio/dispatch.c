@@ -64,10 +64,13 @@ void sio_socket_wait(struct sio_socket *socket, struct span text, const struct s
 
     waiting->count = count;
     waiting->text = span_make(mem_span_dup(text), text.len);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         waiting->attachments[i] = span_make(mem_span_dup(attachments[i]), attachments[i].len);
+        socket->waiting_bytes += attachments[i].len;
+    }
     list_append(&socket->waiting, &waiting->link);
     socket->waiting_count++;
+    socket->waiting_bytes += text.len;
 }
 
 static void waiting_free(struct waiting *waiting)
@@ -93,6 +96,7 @@ void sio_socket_run_waiting(struct sio_socket *socket)
         waiting_free(waiting);
         socket->waiting_count--;
     }
+    socket->waiting_bytes = 0; /* none are left, or nobody counts them any more */
 }
 
 void sio_socket_drop_waiting(struct sio_socket *socket)

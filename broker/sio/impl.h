@@ -83,6 +83,7 @@ struct sio_socket {
     uint64_t next_ack;
     uint64_t since; /* the library's recovery: the log's number at its admission */
     uint32_t waiting_count;
+    size_t waiting_bytes;
     uint8_t state, reason;
     bool recovered;
     char sid[RANDOM_ID_SIZE];

@@ -39,11 +39,11 @@ struct sio_options {
     size_t max_payload;         /* 1000000 bytes: a packet, or the body of a POST */
     int max_depth;              /* 128: JSON nesting */
     const char *origins;        /* space-separated allow-list; NULL or "": no CORS headers and no
-                                   check; "*": all; "http://localhost:*": any port. Guards polling
-                                   and websocket alike; a request without Origin is not a browser
-                                   and passes. Copied. */
-    bool check_origins;         /* refuse foreign origins even where CORS would only withhold
-                                   headers */
+                                   check; "*": all; "http://localhost:*": any port. Websockets of
+                                   other origins are refused; polling gets no CORS headers, so that
+                                   a browser keeps the answer from the page. A request without
+                                   Origin is not a browser's and passes. Copied. */
+    bool check_origins;         /* refuse polling of other origins too */
     bool polling, websocket;    /* transports offered */
     size_t output_bytes;        /* queue of one connection; past it the connection is closed */
     size_t output_packets;
@@ -52,7 +52,8 @@ struct sio_options {
     size_t max_per_address;
     const char *trusted_proxies; /* space-separated addresses whose X-Forwarded-For (last entry) is
                                     believed; copied */
-    size_t wait_packets;         /* packets a socket may send during its admission; 64 */
+    size_t wait_packets;         /* packets a socket may send during its admission; 64, and no more
+                                    once max_payload bytes of them wait */
     int64_t recovery_window_ms;  /* 0: off; else the library's in-memory store is used: sockets
                                     admitted with sio_accept get a pid, emits get offsets */
     bool gzip;          /* true: poll answers of 1 KiB and more, if the client accepts it */

@@ -279,6 +279,18 @@ describe("heartbeat", () => {
     }
     socket.close();
   });
+  it("a pong that came while the server stood still has not come late", { skip: isReference }, async () => {
+    const inbox = new Inbox(quick.socket());
+    await inbox.next();
+    await sleep(INTERVAL + 20); // the inbox answers the ping; do so for the next, with the server stopped
+    await waitFor(inbox.socket, "message");
+    process.kill(quickServer.pid, "SIGSTOP");
+    await sleep(2 * TIMEOUT);
+    process.kill(quickServer.pid, "SIGCONT");
+    inbox.send("4alive");
+    assert.equal(await inbox.next(), "4alive");
+    inbox.close();
+  });
   it("the websocket closes without pongs", async () => {
     const start = Date.now();
     await waitFor(quick.socket(), "close");

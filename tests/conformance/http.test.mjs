@@ -206,6 +206,34 @@ describe("origins", () => {
   });
 });
 
+describe("a list of origins without --check-origins", { skip: isReference }, () => {
+  const upgrade = async (listed, Origin) => {
+    const { ws, refused } = await RawWebSocket.open(listed.port, "/engine.io/?EIO=4&transport=websocket", { Origin });
+    ws?.destroy();
+    return ws ? 101 : refused.status;
+  };
+  it("withholds headers from polls, and refuses websockets", async () => {
+    const listed = await startServer({ eio: true, cors: "http://a.example" });
+    const poll = await request(listed.port, "GET", EIO, { headers: { Origin: "http://b.example" } });
+    assert.equal(poll.status, 200);
+    assert.equal(poll.headers["access-control-allow-origin"], undefined);
+    assert.equal(await upgrade(listed, "http://b.example"), 400);
+    assert.equal(await upgrade(listed, "http://a.example"), 101);
+    const { sid } = JSON.parse(poll.body.slice(1));
+    const { refused } = await RawWebSocket.open(listed.port, `/engine.io/?EIO=4&transport=websocket&sid=${sid}`,
+      { Origin: "http://b.example" });
+    assert.equal(refused.status, 400);
+    await listed.stop();
+  });
+  it("no list, and * for all, refuse nobody", async () => {
+    for (const cors of ["*", ""]) {
+      const open = await startServer({ eio: true, cors });
+      assert.equal(await upgrade(open, "http://b.example"), 101);
+      await open.stop();
+    }
+  });
+});
+
 it("HEAD has no body, whatever the answer", async () => {
   const answer = await request(server.port, "HEAD", EIO);
   assert.equal(answer.status, 400);

@@ -224,6 +224,20 @@ static void test_a_loop_that_stood_still_closes_nobody(void **state)
     assert_int_equal(world.closed, 1);
 }
 
+static void test_a_pong_that_is_read_late(void **state)
+{
+    (void)state;
+    world_open_ws();
+    fake_pass(&world.net, 300);
+    world_assert_frame(&world.ws, "2");
+    world.net.now += 5000; /* the loop stands still; then it reads, then it looks at the time */
+    fake_ws_send(&world.net, &world.ws, SPAN_LIT("3"), false);
+    fake_pass(&world.net, 0);
+    assert_int_equal(world.closed, 0);
+    fake_pass(&world.net, 300);
+    world_assert_frame(&world.ws, "2");
+}
+
 static void test_ping_and_pong(void **state)
 {
     (void)state;
@@ -279,6 +293,7 @@ int main(void)
         TEST(test_cors),
         TEST(test_no_pong_over_polling),
         TEST(test_a_loop_that_stood_still_closes_nobody),
+        TEST(test_a_pong_that_is_read_late),
         TEST(test_ping_and_pong),
         TEST(test_traffic_moves_the_deadline_once),
     };

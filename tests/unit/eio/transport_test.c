@@ -310,6 +310,64 @@ static void test_stream_cut_over_polling(void **state)
     assert_int_equal(world.gone, 1);
 }
 
+/* A stream that is complete is not lost to an end in the same turn. */
+static void complete_stream_and_close(void)
+{
+    eio_stream_write(world.stream, SPAN_LIT("[1]"));
+    eio_stream_end(world.stream);
+    world_send("behind");
+    eio_session_close(world.session, EIO_REASON_FORCED);
+}
+
+static void assert_stream_then_the_end(void)
+{
+    world_assert_get(200, "4[1]");
+    world_get(world_target(NEW));
+    world_assert_get(200, "4behind");
+    world_get(world_target(NEW));
+    world_assert_get(200, "6\x1e"
+                          "1");
+    assert_int_equal(world.gone, 0);
+}
+
+static void test_stream_then_the_end_over_polling(void **state)
+{
+    (void)state;
+    world_open_polling();
+    begin_stream();
+    complete_stream_and_close();
+    world_get(world_target(NEW));
+    assert_stream_then_the_end();
+}
+
+static void test_stream_on_its_way_then_the_end(void **state)
+{
+    (void)state;
+    world_open_polling();
+    begin_stream();
+    world_get(world_target(NEW));
+    assert_true(world.get.streaming);
+    complete_stream_and_close();
+    fake_flush(&world.net);
+    assert_false(world.get.held);
+    assert_stream_then_the_end();
+}
+
+static void test_half_a_post_at_the_end(void **state)
+{
+    (void)state;
+    world_open_polling();
+    fake_request(&world.net, &world.post, "POST", world_target(NEW), NULL, 5);
+    assert_true(world.post.wants_body);
+    eio_session_close(world.session, EIO_REASON_FORCED);
+    fake_flush(&world.net);
+    world_get(world_target(NEW));
+    world_assert_get(200, "6\x1e"
+                          "1");
+    assert_int_equal(world.post.status, 400);
+    assert_false(world.post.held);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -330,6 +388,9 @@ int main(void)
         TEST(test_stream_over_polling),
         TEST(test_stream_cut_by_the_end),
         TEST(test_stream_cut_over_polling),
+        TEST(test_stream_then_the_end_over_polling),
+        TEST(test_stream_on_its_way_then_the_end),
+        TEST(test_half_a_post_at_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,7 @@ static int setup_with(int64_t recovery_window_ms)
     options.recovery_window_ms = recovery_window_ms;
     options.connect_timeout_ms = 1000;
     options.wait_packets = 2;
+    options.max_payload = 1000;
     world.server = sio_server_new_bare(world.loop, &options);
     world.room = sio_room_new(sio_server_namespace(world.server, "/", &ops, NULL));
     sio_server_namespace(world.server, "/chat", &ops, NULL);
@@ -238,6 +239,33 @@ static void test_too_many_waiting_packets(void **state)
     assert_ended(0);
     assert_int_equal(world.reason, SIO_PARSE_ERROR);
     assert_string_equal(world.events, "");
+}
+
+/* Past 1000 bytes (max_payload, in setup) nothing more may wait. */
+static void test_too_many_waiting_bytes(void **state)
+{
+    char packet[1100];
+
+    (void)state;
+    world.hold = true;
+    open_client(0);
+    send_text(0, "40");
+    snprintf(packet, sizeof packet, "42[\"a\",\"%01000d\"]", 7);
+    send_text(0, packet);
+    turn();
+    assert_int_equal(world.disconnects, 0);
+    send_text(0, packet);
+    assert_ended(0);
+    assert_string_equal(world.events, "");
+}
+
+static void test_binary_for_nobody(void **state)
+{
+    (void)state;
+    open_client(0);
+    send_text(0, "40");
+    send_text(0, "451-/other,[\"b\",{\"_placeholder\":true,\"num\":0}]");
+    assert_ended(0);
 }
 
 static void test_refuse(void **state)
@@ -579,6 +607,8 @@ int main(void)
         TEST(test_connect),
         TEST(test_packets_wait_for_admission),
         TEST(test_too_many_waiting_packets),
+        TEST(test_too_many_waiting_bytes),
+        TEST(test_binary_for_nobody),
         TEST(test_refuse),
         TEST(test_connect_timeout),
         TEST(test_connect_timeout_of_the_denied),
