@@ -20,8 +20,12 @@ EXTRA_DIST += tests/vectors/sio/packet.txt
 tests_unit_sio_packet_test_SOURCES = tests/unit/sio/packet_test.c $(vectors_sources)
 tests_unit_sio_packet_test_CPPFLAGS = $(vectors_CPPFLAGS)
 tests_unit_sio_packet_test_LDADD = libsio-sio.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/sio/socket_test
-tests_unit_sio_socket_test_SOURCES = tests/unit/sio/socket_test.c \
+sio_world = tests/unit/sio/world.c tests/unit/sio/world.h \
 	tests/unit/eio/fake_net.c tests/unit/eio/fake_net.h
-tests_unit_sio_socket_test_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
+sio_world_libs = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
 	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/sio/recovery_test tests/unit/sio/socket_test
+tests_unit_sio_recovery_test_SOURCES = tests/unit/sio/recovery_test.c $(sio_world)
+tests_unit_sio_recovery_test_LDADD = $(sio_world_libs)
+tests_unit_sio_socket_test_SOURCES = tests/unit/sio/socket_test.c $(sio_world)
+tests_unit_sio_socket_test_LDADD = $(sio_world_libs)
