@@ -165,6 +165,7 @@ check_system()
     local runner=$ROOT/tests/integration/run.mjs conformance=$ROOT/tests/conformance/run.sh
 
     check_runner "Socket.IO conformance" "$conformance" fast --test-reporter=spec
+    check_node "documents" "$ROOT"/tests/documents/*.test.mjs
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
     check_node "fault tests" --test-concurrency=2 "$ROOT"/tests/faults/*.test.mjs

@@ -1,6 +1,7 @@
 /* mosquitto_sub with parley's own credentials, printing each message as JSON. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { events as described } from './asyncapi.mjs';
 import { within } from './wait.mjs';
 
 export async function mqttOptions(instance) {
@@ -39,6 +40,7 @@ export async function subscribe(t, instance, topic) {
       topic: each.topic, qos: each.qos, retain: each.retain, payload: each.payload,
       props: each.properties?.['user-properties'] ?? {},
     });
+    described.published(messages.at(-1));
     for (const check of [...waiting]) check();
   });
   await within('SUBACK', acknowledged, 10_000);

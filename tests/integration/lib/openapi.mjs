@@ -4,6 +4,7 @@
  * keywords it does not know, so that nothing passes for want of looking.
  */
 import assert from 'node:assert/strict';
+import { note } from './seen.mjs';
 
 const KNOWN = new Set(['$ref', 'type', 'required', 'properties', 'additionalProperties', 'items', 'enum', 'oneOf',
   'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'default', 'format', 'description', 'example']);
@@ -32,6 +33,7 @@ export class Description {
     this.document = document;
     this.operations = Object.entries(document.paths).map(([template, item]) => ({
       item,
+      template,
       server: item.servers?.[0].url ?? document.servers[0].url,
       pattern: new RegExp(`^${template.replace(/\{[^}]+\}/g, '[^/]+')}$`),
     }));
@@ -109,6 +111,12 @@ export class Description {
     /* The web server in front has refused it for itself. */
     if (answer.status === 400 && answer.type === 'text/html') return;
     this.checkResponse(operation, answer, where);
+    note({ kind: 'rest', operation: `${method} ${found.template}`, status: answer.status, code: answer.body?.code });
+  }
+
+  /** The codes that an error answer may have: those of its examples. */
+  codesOf(media) {
+    return Object.values(media?.examples ?? {}).map((each) => this.resolve(each).value.code);
   }
 
   checkResponse(operation, answer, where) {
@@ -121,5 +129,8 @@ export class Description {
     const media = response.content[answer.type];
     assert.ok(media, `${where}: ${answer.type} is not described`);
     this.validate(media.schema, answer.body, where);
+    if (answer.type !== 'application/problem+json') return;
+    const codes = this.codesOf(media);
+    assert.ok(codes.includes(answer.body.code), `${where}: ${answer.body.code} is none of ${codes.join(', ')}`);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
+import { events as described } from './asyncapi.mjs';
 import { within } from './wait.mjs';
 
 /** Things that arrived, and those who wait for one. */
@@ -46,7 +47,12 @@ export class Client {
   constructor(socket) {
     this.socket = socket;
     this.inbox = new Inbox();
-    socket.onAny((event, ...args) => this.inbox.push({ event, body: args[0], args, at: performance.now() }));
+    socket.onAny((event, ...args) => {
+      this.inbox.push({ event, body: args[0], args, at: performance.now() });
+      described.received(event, args[0]);
+      if (event === 'updateChatHistory') described.connected(socket.auth);
+    });
+    socket.onAnyOutgoing((event) => described.sent(event));
     socket.on('connect', () => this.inbox.push({ event: '(connect)', body: socket.id }));
     socket.on('disconnect', (reason) => this.inbox.push({ event: '(disconnect)', body: reason }));
     socket.on('connect_error', (error) => this.inbox.push({
@@ -79,8 +85,10 @@ export class Client {
   }
 
   /** Emit and await the acknowledgement. */
-  ask(event, body, timeout = 15_000) {
-    return this.socket.timeout(timeout).emitWithAck(event, body);
+  async ask(event, body, timeout = 15_000) {
+    const ack = await this.socket.timeout(timeout).emitWithAck(event, body);
+    described.answered(event, body, ack);
+    return ack;
   }
 
   /** Emit and await both answers: the ack, and the event with the same body. */
