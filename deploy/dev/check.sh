@@ -168,6 +168,7 @@ check_system()
     check_node "documents" "$ROOT"/tests/documents/*.test.mjs
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
+    check_node "browser tests" "$ROOT"/tests/browser/*.test.mjs
     check_node "fault tests" --test-concurrency=2 "$ROOT"/tests/faults/*.test.mjs
     export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
     export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"

@@ -10,6 +10,7 @@ import { Rooms } from "./rooms.js";
 import { State } from "./state.js";
 
 const RANK = { OWNER: 3, ADMIN: 2, USER: 1 };
+const ROLE_NAMES = { OWNER: "the owner of", ADMIN: "an admin of", USER: "a user of" };
 const READ_AFTER_MS = 400;
 
 class App {
@@ -21,6 +22,7 @@ class App {
     this.state.addEventListener("change", () => this.render());
     this.state.addEventListener("entered", (event) => this.fill(event.detail));
     this.gateway.addEventListener("history", () => attempt(() => this.describe()));
+    this.gateway.addEventListener("news", (event) => this.announce(event.detail));
     this.gateway.addEventListener("status", (event) => this.showStatus(event.detail));
     byId("back").addEventListener("click", () => this.pane("rooms"));
     byId("door-form").addEventListener("submit", (event) => this.enter(event));
@@ -83,6 +85,28 @@ class App {
     }
   }
 
+  /* What happens to me is said aloud. */
+  announce({ event, body }) {
+    const { me } = this.state;
+    const why = body?.reason ? `: ${body.reason}` : ".";
+    if (event === "reconnectNeeded") toast(`${body.message}`);
+    else if (event === "channelDeleted" && this.state.rooms.has(body.room)) toast(`${body.room} was deleted.`);
+    else if (body?.username !== me || body.by === me) return;
+    else if (event === "memberUpdated" && body.banned) toast(`You were banned from ${body.room}${why}`, { error: true });
+    else if (event === "memberUpdated" && body.muted) toast(`You were muted in ${body.room}${why}`, { error: true });
+    else if (event === "memberUpdated" && body.muted === false) toast(`You may write in ${body.room} again.`);
+    else if (event === "memberUpdated" && body.role) toast(`You are now ${ROLE_NAMES[body.role]} ${body.room}.`);
+    else if (event === "memberLeft" && body.by && !this.bannedFrom(body.room)) toast(`You were removed from ${body.room}${why}`, { error: true });
+    if (event === "memberUpdated" && body.banned) this.banned = body.room;
+  }
+
+  /* A ban's memberLeft follows it: that was said already. */
+  bannedFrom(room) {
+    const same = this.banned === room;
+    this.banned = null;
+    return same;
+  }
+
   /** On a narrow screen one of "rooms", "room" and "members" is seen; the members also on a wide one, or not. */
   pane(name) {
     const chat = byId("chat");
@@ -139,14 +163,14 @@ class App {
     });
   }
 
+  /* Here at once; the server, and so my other pages, a little later, once for all that came meanwhile. */
   markRead(room) {
-    if (room.lastSeq <= room.readSeq && !room.unread) return;
+    const seq = room.lastSeq;
+    if (seq <= room.readSeq && !room.unread) return;
+    this.state.markRead(room.name, seq);
     clearTimeout(this.reading);
     this.reading = setTimeout(() => {
-      const seq = room.lastSeq;
-      if (!seq || !this.gateway.isLive) return;
-      this.state.markRead(room.name, seq);
-      this.gateway.command("markRead", { room: room.name, seq }).catch(() => {});
+      if (seq && this.gateway.isLive) this.gateway.command("markRead", { room: room.name, seq }).catch(() => {});
     }, READ_AFTER_MS);
   }
 

@@ -54,8 +54,10 @@ export class Gateway extends EventTarget {
       this.dispatchEvent(new Event("history"));
       this.flush();
     });
-    socket.onAny((event, body) => this.state.apply(event, body));
-    socket.on("newMessage", (message) => this.dispatchEvent(new CustomEvent("message", { detail: message })));
+    socket.onAny((event, body) => {
+      this.dispatchEvent(new CustomEvent("news", { detail: { event, body } }));
+      this.state.apply(event, body);
+    });
     this.tell("connecting");
   }
 

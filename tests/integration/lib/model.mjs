@@ -186,8 +186,8 @@ export const COMMANDS = {
   updateChannel: {
     check(model, user, { name, newName, status, password, owner }) {
       const { room, wrong } = model.asModerator(user, name, 'OWNER');
-      if (wrong.size) return wrong;
       if (newName?.includes('@')) wrong.add('validation_failed');
+      if (wrong.size) return wrong;
       const will = status ?? room.status;
       if (will === 'PUBLIC' && password) wrong.add('validation_failed');
       if (will === 'PRIVATE' && !password && room.status !== 'PRIVATE') wrong.add('validation_failed');
