@@ -66,7 +66,9 @@ for (const [front, act] of Object.entries(FRONTS)) {
         assert.equal(told.bannedUntil, null);
         assert.equal(told.seq, left.seq - 1);
       }
-      assert.ok(performance.now() - began < 2000, `${performance.now() - began} ms`); /* P6: 1 s, and this machine is busy */
+      const took = Math.round(performance.now() - began);
+      t.diagnostic(`all out after ${took} ms, making the connection that bans included`);
+      assert.ok(took < 2000, `${took} ms`); /* the promise is 1 s; this machine may be busy */
       await ann.say(other, 'mark');
       for (const client of [e0, e1, polling]) {
         await client.waitFor('newMessage', (body) => body.text === 'mark');
@@ -263,6 +265,26 @@ test('bans against sends at two brokers and over REST: nothing of the banned aft
   await ann.say(room, 'mark');
   await a.waitFor('newMessage', (body) => body.text === 'mark');
   check.contiguous(liveRows(a, room), 'what ann sees');
+});
+
+test('with MQTT stuck, a ban at one broker reaches the other by the sweep', async (t) => {
+  const { ann, eve, room } = await scene();
+  const [a, e] = [await at(t, ann, 1), await at(t, eve, 0)];
+  await a.must('sendMessage', { room, text: 'before' });
+  await e.waitFor('newMessage', (body) => body.text === 'before');
+  const { mosquitto } = instance.status.pids;
+  process.kill(mosquitto, 'SIGSTOP');
+  try {
+    const began = performance.now();
+    await a.must('banUser', { room, username: eve.username });
+    await a.must('sendMessage', { room, text: 'not for eve' });
+    await e.waitFor('memberLeft', (body) => body.username === eve.username);
+    t.diagnostic(`out after ${Math.round(performance.now() - began)} ms`);
+    await e.settle();
+    assert.ok(!e.received('newMessage').some((body) => body.text === 'not for eve'));
+  } finally {
+    process.kill(mosquitto, 'SIGCONT');
+  }
 });
 
 test('bans, mutes and the audit are for owner and admins to read, page by page', async () => {
