@@ -5,6 +5,7 @@
  */
 #include "shared/chat/step.h"
 
+#include "shared/chat/permission.h"
 #include "shared/chat/render.h"
 #include "shared/store/edit.h"
 
@@ -56,12 +57,14 @@ static enum err check_edit(struct chat_command *command, const struct scene *sce
 static enum err check_delete(struct chat_command *command, const struct scene *scene)
 {
     const struct edit_target *target = &scene->target;
-    enum room_role author_role = target->author_role == ROLE_NONE ? ROLE_USER : target->author_role;
+    const struct permission_target author = {.is_member = target->author_role != ROLE_NONE,
+                                             .role = target->author_role};
     if (!target->found)
         return ERR_MESSAGE_NOT_FOUND;
     if (target->kind != EVENT_TEXT)
         return refuse_for(command, "System messages cannot be deleted.");
-    if (target->author == command->actor.user_id || scene->room.role > author_role)
+    if (target->author == command->actor.user_id ||
+        permission_check(command->def->verb, scene->room.role, &author) == ERR_OK)
         return ERR_OK;
     return refuse_for(command, "You may not delete this message.");
 }
@@ -115,6 +118,7 @@ static enum chat_progress commit(struct chat_command *command, struct db *db, st
         .kind = (int)kind,
         .actor = command->actor.user_id,
         .at_us = scene->room.now_us,
+        .taken_from = scene->target.author != command->actor.user_id ? scene->target.author : 0,
     };
     enum err err = edit_commit(db, &edit);
     if (err)

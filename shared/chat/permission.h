@@ -16,7 +16,8 @@ struct permission_target {
 };
 
 /* May a member of that role do it to anybody at all? Asked first: who may not is not told who there
- * is. ERR_FORBIDDEN. CHAT_UPDATE_CHANNEL stands for making somebody else the owner. */
+ * is. ERR_FORBIDDEN. CHAT_UPDATE_CHANNEL stands for making somebody else the owner,
+ * CHAT_DELETE_MESSAGE for taking away what another has written. */
 enum err permission_check_role(enum chat_verb verb, enum room_role actor) MUST_CHECK;
 
 /* May it be done to this one? ERR_FORBIDDEN; ERR_LAST_OWNER: an owner would step down without a

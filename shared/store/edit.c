@@ -73,6 +73,13 @@ enum err edit_look(struct db *db, const struct room_state *room, int64_t seq, in
     return ERR_OK;
 }
 
+static const struct db_stmt write_audit = {
+    .name = "edit_write_audit",
+    .sql = "insert into audit_entry (room_id, at, actor_id, action, subject_id, details)"
+           " values ($1, $2, $3, 'deleteMessage', $4, jsonb_build_object('seq', $5::bigint))",
+    .params = 5,
+};
+
 enum err edit_commit(struct db *db, const struct edit *edit)
 {
     const struct db_param room = db_param_int(edit->room_id);
@@ -84,11 +91,14 @@ enum err edit_commit(struct db *db, const struct edit *edit)
     const struct db_param log_params[] = {
         room, event_seq, db_param_int(edit->kind), db_param_int(edit->actor), seq, at};
     const struct db_param bump_params[] = {room, event_seq};
+    const struct db_param audit_params[] = {room, at, db_param_int(edit->actor),
+                                            db_param_int(edit->taken_from), seq};
     const struct db_call calls[] = {
         span_present(edit->text) ? (struct db_call){&write_text, text_params, 4, NULL}
                                  : (struct db_call){&erase, erase_params, 3, NULL},
         {&write_log, log_params, 6, NULL},
         {&bump, bump_params, 2, NULL},
+        {&write_audit, audit_params, 5, NULL},
     };
-    return db_pipeline(db, DB_COMMIT, calls, 3);
+    return db_pipeline(db, DB_COMMIT, calls, edit->taken_from ? 4 : 3);
 }

@@ -34,6 +34,7 @@ struct edit {
     int kind;
     int64_t actor;
     int64_t at_us;
+    int64_t taken_from; /* a delete: the author, if that is not the actor, for the audit; else 0 */
 };
 
 /* Write it and COMMIT, in one round trip. */

@@ -289,11 +289,15 @@ test('with MQTT stuck, a ban at one broker reaches the other by the sweep', asyn
 
 test('bans, mutes and the audit are for owner and admins to read, page by page', async () => {
   const { ann, bob, eve, zoe, room } = await scene();
+  const said = await eve.say(room, 'buy now');
+  await bob.must('DELETE', `${to(room, 'messages')}/${said.seq}`);
   await bob.must('PUT', to(room, 'bans', eve), { body: { reason: 'spam', seconds: 3600 } });
   await ann.must('PUT', to(room, 'bans', zoe));
   await ann.must('PUT', to(room, 'mutes', bob), { body: { seconds: 60 } });
   await ann.must('PATCH', `/channels/${room}`, { body: { status: 'PRIVATE', password: 'open sesame' } });
   await bob.rest('DELETE', to(room, 'mutes', bob));
+  const { seq } = await ann.say(room, 'mine');
+  await ann.must('DELETE', `${to(room, 'messages')}/${seq}`); /* one's own is nothing to report */
   const first = await bob.rest('GET', `${to(room, 'bans')}?limit=1`);
   assert.match(first.headers.get('link'), /rel="next"/);
   assert.deepEqual(first.body.bans.map(({ username, by, reason }) => [username, by, reason]), [[eve.username, bob.username, 'spam']]);
@@ -308,10 +312,12 @@ test('bans, mutes and the audit are for owner and admins to read, page by page',
     [ann.username, 'muteUser', bob.username],
     [ann.username, 'banUser', zoe.username],
     [bob.username, 'banUser', eve.username],
+    [bob.username, 'deleteMessage', eve.username],
     [ann.username, 'addAdmin', bob.username],
   ]);
   assert.deepEqual(entries[0].details, { status: 'PRIVATE', passwordChanged: true });
   assert.equal(entries[2].until, null);
+  assert.deepEqual(entries[4].details, { seq: said.seq });
   assert.equal(entries[3].reason, 'spam');
   const page = await ann.rest('GET', `${to(room, 'audit')}?limit=2`);
   const next = /<([^>]*)>; rel="next"/.exec(page.headers.get('link'))[1];

@@ -27,6 +27,8 @@ static const struct cell_row {
     {CHAT_UNBAN_USER, ROLE_ADMIN, "++fff"},     {CHAT_UNBAN_USER, ROLE_USER, "fffff"},
     {CHAT_KICK_USER, ROLE_OWNER, "u++ff"},      {CHAT_KICK_USER, ROLE_ADMIN, "u+fff"},
     {CHAT_KICK_USER, ROLE_USER, "fffff"},       {CHAT_UPDATE_CHANNEL, ROLE_OWNER, "u++f+"},
+    {CHAT_DELETE_MESSAGE, ROLE_OWNER, "+++f+"}, {CHAT_DELETE_MESSAGE, ROLE_ADMIN, "++fff"},
+    {CHAT_DELETE_MESSAGE, ROLE_USER, "fffff"},  {CHAT_DELETE_MESSAGE, ROLE_NONE, "fffff"},
     {CHAT_UPDATE_CHANNEL, ROLE_ADMIN, "fffff"}, {CHAT_UPDATE_CHANNEL, ROLE_USER, "fffff"},
 };
 
