@@ -12,7 +12,7 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/command.c fcgi/command.h \
 	fcgi/page.c fcgi/page.h \
 	fcgi/account.c fcgi/auth.c fcgi/users.c fcgi/channels.c fcgi/members.c fcgi/messages.c fcgi/history.c \
-	fcgi/blocks.c \
+	fcgi/blocks.c fcgi/search.c \
 	fcgi/moderation.c \
 	fcgi/health.c \
 	fcgi/lane.c fcgi/lane.h \

@@ -56,6 +56,9 @@ void messages_get(struct call *call);
 void messages_edit(struct call *call);
 void messages_delete(struct call *call);
 
+/* GET /search. */
+void search_get(struct call *call);
+
 /* GET /history and POST /sync: all rooms of mine, streamed. */
 void history_get(struct call *call);
 void sync_post(struct call *call);

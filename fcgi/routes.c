@@ -47,6 +47,7 @@ static const struct route routes[] = {
     {METHOD_GET,    API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_get},
     {METHOD_PATCH,  API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_edit},
     {METHOD_DELETE, API_BASE "/channels/{name}/messages/{seq}", ROUTE_AUTH,   messages_delete},
+    {METHOD_GET,    API_BASE "/search",                         ROUTE_AUTH,   search_get},
     {METHOD_GET,    API_BASE "/history",                        ROUTE_AUTH,   history_get},
     {METHOD_POST,   API_BASE "/sync",                           ROUTE_AUTH,   sync_post},
     {METHOD_GET,    "/healthz",                                 ROUTE_PUBLIC, health_live},

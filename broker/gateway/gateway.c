@@ -5,6 +5,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/expiry.h"
+#include "broker/gateway/indexer.h"
 #include "broker/gateway/probe.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
@@ -112,6 +113,7 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->sio = make_server(gateway);
     gateway->probe = probe_new(gateway);
     gateway->expiry = expiry_new(gateway);
+    gateway->indexer = indexer_new(gateway);
     err = sio_server_listen(gateway->sio, conf_str(conf, CONF_BROKER_HOST),
                             (int)conf_int(conf, CONF_BROKER_PORT), port);
     if (err != ERR_OK) {
@@ -201,6 +203,7 @@ void gateway_stop(struct gateway *gateway)
         loop_timer_free(gateway->drain_timer);
     probe_free(gateway->probe);
     expiry_free(gateway->expiry);
+    indexer_free(gateway->indexer);
     relay_free(gateway->relay);
     repair_free(gateway->repair);
     recovery_free(gateway->recovery);

@@ -31,6 +31,7 @@ struct probe;
 struct recovery;
 struct typing;
 struct expiry;
+struct indexer;
 
 /* Counted since the start; shown by /metrics. */
 struct gateway_stats {
@@ -49,6 +50,7 @@ struct gateway {
     struct probe *probe;
     struct recovery *recovery; /* NULL: turned off */
     struct expiry *expiry;
+    struct indexer *indexer;
     struct pool *readers;    /* admission, history, repair */
     struct pool *commanders; /* commands other than sends */
     struct pool *hashers;    /* one thread: password hashes */

@@ -11,6 +11,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/expiry.c broker/gateway/expiry.h \
 	broker/gateway/device.c broker/gateway/device.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
+	broker/gateway/indexer.c broker/gateway/indexer.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
 	broker/gateway/news.c broker/gateway/news.h \
 	broker/gateway/offset.c broker/gateway/offset.h \

@@ -32,6 +32,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c shared/chat/read_sync.c \
 	shared/chat/recover.c shared/chat/recover.h \
 	shared/chat/render.c shared/chat/render.h \
+	shared/chat/search.c shared/chat/search.h \
 	shared/chat/send.c
 
 # Tests of what stands on PostgreSQL; each starts a private one (tests/unit/pg.h).
@@ -53,6 +54,7 @@ check_PROGRAMS += \
 	tests/unit/chat/decode_test \
 	tests/unit/chat/direct_test \
 	tests/unit/chat/edit_test \
+	tests/unit/chat/search_test \
 	tests/unit/chat/gate_test \
 	tests/unit/chat/lists_test \
 	tests/unit/chat/lost_test \
@@ -78,6 +80,9 @@ tests_unit_chat_direct_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_block_test_SOURCES = tests/unit/chat/block_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_block_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_block_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_search_test_SOURCES = tests/unit/chat/search_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_search_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_search_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_edit_test_SOURCES = tests/unit/chat/edit_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_edit_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_edit_test_LDADD = $(CHAT_TEST_LIBS)

@@ -16,5 +16,6 @@ libparley_store_a_SOURCES = \
 	shared/store/overview.c shared/store/overview.h \
 	shared/store/recovery.c shared/store/recovery.h \
 	shared/store/room.c shared/store/room.h \
+	shared/store/search.c shared/store/search.h \
 	shared/store/session.c shared/store/session.h \
 	shared/store/user.c shared/store/user.h

@@ -1,5 +1,6 @@
 /*
- * What becomes of messages after they were sent: edits, deletes, and who does not see them (blocks). Over both fronts, with two
+ * What becomes of messages after they were sent: edits, deletes, who does not see them (blocks),
+ * and finding them again. Over both fronts, with two
  * brokers, live and re-read.
  */
 import assert from 'node:assert/strict';
@@ -283,5 +284,63 @@ describe('blocks', () => {
     assert.equal(second.nextCursor, undefined);
     const names = [...first.body.blocks, ...second.blocks].map((each) => each.username);
     assert.deepEqual(names.sort(), others.map((each) => each.username).sort());
+  });
+});
+
+describe('search', () => {
+  const find = (user, q, more = '') => user.must('GET', `/search?q=${encodeURIComponent(q)}${more}`);
+  const indexed = () => until('the index', async () => {
+    const [[behind]] = await instance.sql(`select count(*) from room_event e left join message_search s using (room_id, seq)
+      where e.kind = 1 and e.text is not null and s.seq is null`);
+    return behind === '0';
+  }, { timeout: 20_000, every: 200 });
+
+  test('what was just said is found at once, and the same once it is indexed', async () => {
+    const { ann, bob, carl, room } = await scene();
+    const other = unique('other');
+    await ann.create(other);
+    const word = unique('word');
+    const first = await bob.say(room, `A quick ${word}!`);
+    const second = await ann.say(other, `${word.toUpperCase()}, later`);
+    await carl.say(room, 'nothing');
+    for (let round = 0; round < 2; round++) {
+      assert.deepEqual((await find(ann, word)).messages, [second, first]);
+      assert.deepEqual((await find(ann, `${word} quick`)).messages, [first]);
+      assert.deepEqual((await find(ann, word, `&room=${encodeURIComponent(room.toUpperCase())}`)).messages, [first]);
+      assert.deepEqual((await find(carl, word)).messages, [first]);
+      await indexed();
+    }
+    await bob.must('PATCH', path(room, first.seq), { body: { text: 'gone' } });
+    assert.deepEqual((await find(carl, word)).messages, []);
+    await bob.must('PATCH', path(room, first.seq), { body: { text: `${word} again` } });
+    assert.equal((await find(carl, word)).messages.length, 1);
+    await carl.must('PUT', `/users/me/blocks/${bob.username}`);
+    assert.deepEqual((await find(carl, word)).messages, []);
+    await bob.must('DELETE', path(room, first.seq));
+    assert.deepEqual((await find(ann, word)).messages, [second]);
+    await ann.leave(other);
+    assert.deepEqual((await find(ann, word)).messages, []);
+  });
+
+  test('pages, with Link', async () => {
+    const { ann, room } = await scene();
+    for (let i = 0; i < 7; i++) await ann.say(room, `tea ${i}`);
+    const first = await ann.rest('GET', '/search?q=tea&limit=4');
+    assert.deepEqual(first.body.messages.map((each) => each.text), ['tea 6', 'tea 5', 'tea 4', 'tea 3']);
+    const next = /<([^>]+)>; rel="next"/.exec(first.headers.get('link'))[1];
+    const second = await ann.must('GET', next.replace('/api/v1', ''));
+    assert.deepEqual(second.messages.map((each) => each.text), ['tea 2', 'tea 1', 'tea 0']);
+    assert.equal(second.nextCursor, undefined);
+  });
+
+  test('what cannot be searched', async () => {
+    const [ann] = await signups(instance, 1);
+    check.problem(await ann.rest('GET', '/search'), 400, 'validation_failed', 'q');
+    check.problem(await ann.rest('GET', '/search?q='), 400, 'validation_failed', 'q');
+    check.problem(await ann.rest('GET', '/search?q=%3F'), 400, 'validation_failed', 'q');
+    check.problem(await ann.rest('GET', '/search?q=x&cursor=1'), 400, 'validation_failed', 'cursor');
+    check.problem(await ann.rest('GET', '/search?q=x&limit=0'), 400, 'validation_failed', 'limit');
+    check.problem(await ann.rest('GET', `/search?q=x&room=${unique('no')}`), 404, 'room_not_found');
+    check.problem(await instance.rest('GET', '/search?q=x'), 401, 'unauthenticated');
   });
 });
