@@ -1,12 +1,14 @@
 // Make what lighttpd serves: node web/build.mjs OUT. OUT is replaced as a whole.
 //   /            the web client: index.html, chat.css, js/, the official socket.io-client
 //   /api         Swagger UI over our own copy of the description
+//   /api/events  the events, from docs/asyncapi.yaml
 //   /api-yaml    swagger.yaml as it is;  /api-json  the same as JSON
 //   errors/      bodies for what lighttpd refuses itself under /api/v1
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import YAML from "yaml";
+import { eventsPage } from "./events.mjs";
 
 const web = path.dirname(fileURLToPath(import.meta.url));
 const out = path.resolve(process.argv[2]);
@@ -42,6 +44,7 @@ function copy(from, name) {
 
 fs.rmSync(fresh, { recursive: true, force: true });
 fs.mkdirSync(path.join(fresh, "api"), { recursive: true });
+fs.mkdirSync(path.join(fresh, "api", "events"));
 fs.mkdirSync(path.join(fresh, "errors"));
 fs.mkdirSync(path.join(fresh, "js"));
 
@@ -56,6 +59,11 @@ for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png
 const yaml = fs.readFileSync(path.join(web, "..", "swagger.yaml"), "utf8");
 put("api/openapi.yaml", yaml);
 put("api/openapi.json", `${JSON.stringify(YAML.parse(yaml), null, 2)}\n`);
+
+const asyncapi = fs.readFileSync(path.join(web, "..", "docs", "asyncapi.yaml"), "utf8");
+put("api/events/index.html", eventsPage(YAML.parse(asyncapi)));
+put("api/events/asyncapi.yaml", asyncapi);
+copy(path.join(web, "events.css"), "api/events/events.css");
 
 for (const [status, [title, code]] of Object.entries(ERRORS))
   put(`errors/${status}.html`, JSON.stringify({

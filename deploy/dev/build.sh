@@ -73,7 +73,8 @@ web_is_fresh()
 {
     local file
 
-    for file in "$ROOT"/web/*.* "$ROOT"/web/js/* "$ROOT/swagger.yaml" "$ROOT/web/node_modules/.parley-lock"; do
+    for file in "$ROOT"/web/*.* "$ROOT"/web/js/* "$ROOT/swagger.yaml" "$ROOT/docs/asyncapi.yaml" \
+        "$ROOT/web/node_modules/.parley-lock"; do
         [ "$1.made" -nt "$file" ] || return 1
     done
 }

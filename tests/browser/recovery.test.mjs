@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { started } from '../integration/lib/instance.mjs';
 import { PASSWORD, signup, signups, unique } from '../integration/lib/users.mjs';
-import { context, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
+import { accessible, context, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
 
 const instance = missing ? null : await started({ after });
 const browser = missing ? null : await launch(after);
@@ -100,5 +100,15 @@ describe('the API pages', { skip: missing }, () => {
     assert.match(posted.status, /^201/);
     await screenshot(page, 'swagger');
     assert.equal((await ann.allMessages(room)).at(-1).text, 'from Swagger UI');
+  });
+
+  test('the events page has every event, and reads well', async (t) => {
+    const page = await (await context(t, browser)).newPage();
+    await page.goto(`${instance.http}/api/events`);
+    for (const name of ['sendMessage', 'banUser', 'newMessage', 'updateChatHistory', 'parley/v1/rooms/{roomId}']) {
+      await page.locator('main h3', { hasText: name }).first().waitFor();
+    }
+    await accessible(page, 'events');
+    await screenshot(page, 'events');
   });
 });
