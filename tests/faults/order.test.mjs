@@ -46,7 +46,24 @@ async function churn(client, user, rooms, state, next) {
   return counts;
 }
 
-test('joins, leaves and sends at once, over two brokers and REST', { timeout: 120_000 }, async (t) => {
+/* Mute, ban and throw out those who come and go, mostly for a second, as the owner. */
+async function moderate(client, owner, rooms, victims, state, next) {
+  const counts = {};
+  while (state.going) {
+    const [room, { username }, seconds] = [pick(next, rooms), pick(next, victims), next() < 0.8 ? 1 : undefined];
+    const command = pick(next, ['muteUser', 'unmuteUser', 'banUser', 'unbanUser', 'unbanUser', 'kickUser', 'addAdmin', 'removeAdmin']);
+    const answer = command === 'banUser' && next() < 0.5
+      ? (await owner.rest('PUT', `/channels/${room}/bans/${username}`, { body: { seconds } })).body
+      : await client.ask(command, { room, username, seconds });
+    const code = answer?.code ?? 'success';
+    counts[code] = (counts[code] ?? 0) + 1;
+    if (code !== 'success' && !EXPECTED.has(code)) throw new Error(`${command} ${code}: ${JSON.stringify(answer)}`);
+    await delay(next() * 20);
+  }
+  return counts;
+}
+
+test('joins, leaves, bans, mutes and sends at once, over two brokers and REST', { timeout: 120_000 }, async (t) => {
   const { users, rooms, topics } = await scene(instance, { users: 5, rooms: 3 });
   const [first, second] = instance.status.brokers;
   const before = await deadlocks();
@@ -68,6 +85,10 @@ test('joins, leaves and sends at once, over two brokers and REST', { timeout: 12
     const client = await connect(t, instance.status.brokers[i % 2], { token: user.accessToken });
     return churn(client, user, rooms, state, next);
   });
+  for (const broker of [first, second]) {
+    const owner = await connect(t, broker, { token: users[0].accessToken, auth: { history: 0 } });
+    churning.push(moderate(owner, users[0], rooms, churners, state, next));
+  }
   await Promise.race([...churning, delay(LONG ? 60_000 : 3000)]);
   state.going = false;
   const counts = {};
@@ -75,6 +96,11 @@ test('joins, leaves and sends at once, over two brokers and REST', { timeout: 12
     for (const [code, count] of Object.entries(each)) counts[code] = (counts[code] ?? 0) + count;
   }
   await senders.finish();
+  await until('what was for a second to end, and to be told', async () => {
+    const [[count]] = await instance.sql(`select count(*) from membership
+      where muted_until < 'infinity' or banned_until < 'infinity'`);
+    return count === '0';
+  });
   t.diagnostic(JSON.stringify(counts));
   await ledger.settle(t, instance, topics, listeners);
   for (const room of rooms) authorsWereMembers(await readLog(instance, topics[room]));

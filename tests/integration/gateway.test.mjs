@@ -694,7 +694,7 @@ describe('changes that others see live', () => {
   });
 });
 
-describe('rows that later commands will write, set by hand', () => {
+describe('mutes, bans and blocks, set by hand in the tables', () => {
   const idOf = (user) => `(select id from app_user where username = '${user.username}')`;
   const member = (user, name) => `user_id = ${idOf(user)} and room_id = (select id from room where name = '${name}')`;
 
