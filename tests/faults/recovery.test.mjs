@@ -4,9 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RawClient } from '../integration/lib/socket.mjs';
 import { until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
+import { allReady, metric, replace } from './lib/processes.mjs';
 import { pick, random } from './lib/random.mjs';
 import { LONG, instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
@@ -19,6 +22,64 @@ function cut({ socket }) {
   if (transport.ws) transport.ws.terminate();
   else transport.onError('cut');
 }
+
+/* Connect with this CONNECT payload: the raw client, and what CONNECT was answered with. */
+async function join(t, broker, auth) {
+  const raw = await RawClient.open(t, instance.status.brokers[broker]);
+  raw.send(`40${JSON.stringify({ recovery: true, history: 0, ...auth })}`);
+  return { raw, ...JSON.parse((await raw.frame((frame) => frame.startsWith('40'))).slice(2)) };
+}
+
+for (const how of ['kicks', 'bans']) test(`who was out of the room since (${how}) gets nothing from after it`, { timeout: 60_000 }, async (t) => {
+  const { users: [ann, bob], rooms: [room, other] } = await scene(instance, { users: 2, rooms: 2 });
+  for (const broker of [0, 1]) {
+    const listener = new Listener(t, instance.status.brokers[0], bob, { recovery: true, since: false, history: 0 });
+    await listener.ready();
+    const { seq: first } = await ann.say(room, 'before');
+    await until('the message', () => listener.current.last(room) === first);
+    listener.socket.io.reconnection(false);
+    cut(listener);
+    await until('it to be gone', () => !listener.socket.connected);
+    const { seq: last } = await ann.say(room, 'still in');
+    if (how === 'kicks') await ann.must('DELETE', `/channels/${room}/members/${bob.username}`);
+    else await ann.must('PUT', `/channels/${room}/bans/${bob.username}`, { body: {} });
+    await ann.say(room, 'after');
+    const { seq } = await ann.say(other, 'elsewhere');
+    listener.socket.io.uri = instance.status.brokers[broker];
+    listener.socket.connect();
+    await until('the other room', () => listener.current.last(other) === seq);
+    await delay(300);
+    assert.equal(listener.recovered, 1);
+    const rows = listener.rows(room);
+    /* The last row is its own leaving, or the ban before that. */
+    assert.ok(rows.includes(last) && rows.at(-1) <= last + 2, `${rows}, the last in it was ${last}`);
+    listener.close();
+    await ann.rest('DELETE', `/channels/${room}/bans/${bob.username}`);
+    await bob.join(room);
+  }
+});
+
+test('a session that was handed over is taken once', { timeout: 60_000 }, async (t) => {
+  const { users: [ann, bob], rooms: [room] } = await scene(instance, { users: 2, rooms: 1 });
+  const token = bob.accessToken;
+  const first = await join(t, 0, { token });
+  await first.raw.event('updateChatHistory');
+  await ann.say(room, 'before');
+  const frame = await first.raw.frame((each) => each.includes('"before"'));
+  const offset = JSON.parse(frame.slice(2)).at(-1);
+  await replace(instance, 'broker-1', 'SIGTERM');
+  await first.raw.closed;
+  await allReady(instance);
+  const second = await join(t, 1, { token, pid: first.pid, offset });
+  assert.deepEqual([second.sid, second.pid], [first.sid, first.pid]);
+  second.raw.send('41'); /* it is over, on purpose */
+  await until('it to be forgotten', async () => await metric(instance, 'sockets', [instance.status.brokers[1]]) === 0);
+  for (const broker of [0, 1]) {
+    const third = await join(t, broker, { token, pid: first.pid, offset });
+    assert.notEqual(third.sid, first.sid);
+    third.raw.ws.terminate();
+  }
+});
 
 test('connections cut at random are recovered, at either broker', { timeout: 600_000 }, async (t) => {
   const { users, rooms, topics } = await scene(instance, { users: 6, rooms: 3 });

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readLog } from '../integration/lib/logs.mjs';
 import { Session } from '../integration/lib/psql.mjs';
 import { signups, unique } from '../integration/lib/users.mjs';
@@ -98,7 +99,7 @@ describe('through a proxy', () => {
       await ann.say(room, text);
       await client.waitFor('newMessage', (body) => body.text === text);
       waits.push(performance.now() - begun);
-      await new Promise((resolve) => { setTimeout(resolve, 150 + i * 200); });
+      await delay(150 + i * 200);
     }
     t.diagnostic(`after ${waits.map(Math.round).join(', ')} ms`);
     /* One period of the sweep, the wait for a late message (50 ms), and the reads. */
@@ -144,26 +145,34 @@ describe('through a proxy', () => {
     }
   });
 
-  test('a membership that MQTT loses takes effect by the sweep', async (t) => {
-    const { users: [ann], rooms: [room] } = await scene(instance, { users: 1, rooms: 1 });
-    const [bob] = await signups(instance, 1);
-    const client = await bob.connect(t);
-    proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
-    t.after(() => { proxy.rule = undefined; });
-    await bob.join(room);
-    await client.waitFor('memberJoined', (body) => body.username === bob.username, { timeout: 2500 });
-    await ann.say(room, 'inside');
-    await client.waitFor('newMessage', (body) => body.text === 'inside', { timeout: 2500 });
-    await bob.leave(room);
-    await client.waitFor('memberLeft', (body) => body.username === bob.username, { timeout: 2500 });
-    const from = client.mark();
-    await ann.say(room, 'outside');
-    await ann.say(room, 'outside');
-    const other = await ann.connect(t, { auth: { history: 1 } });
-    await other.settle();
-    await new Promise((resolve) => { setTimeout(resolve, 1300); });
-    assert.deepEqual(client.received('newMessage', from), []);
-  });
+  /* How a stay ends: the same for the one who goes, whoever ends it. */
+  const ends = {
+    leave: (ann, bob, room) => bob.leave(room),
+    kick: (ann, bob, room) => ann.must('DELETE', `/channels/${room}/members/${bob.username}`),
+    ban: (ann, bob, room) => ann.must('PUT', `/channels/${room}/bans/${bob.username}`, { body: {} }),
+  };
+  for (const [mqtt, name] of [['loses', 'leave'], ['loses', 'kick'], ['loses', 'ban'], ['brings', 'ban']]) {
+    test(`a join and a ${name} that MQTT ${mqtt} take effect within ${mqtt === 'loses' ? 'a sweep' : 'a second'}`, async (t) => {
+      const { users: [ann], rooms: [room] } = await scene(instance, { users: 1, rooms: 1 });
+      const [bob] = await signups(instance, 1);
+      const clients = await Promise.all(instance.status.brokers.map((origin) => bob.connect(t, { origin })));
+      const all = (event, matches) => Promise.all(clients.map((each) => each.waitFor(event, matches, { timeout: mqtt === 'loses' ? 2500 : 1000 })));
+      if (mqtt === 'loses') proxy.rule = (_, { topic }) => (isLog(topic) ? 'drop' : 'pass');
+      t.after(() => { proxy.rule = undefined; });
+      await bob.join(room);
+      await all('memberJoined', (body) => body.username === bob.username);
+      await ann.say(room, 'inside');
+      await all('newMessage', (body) => body.text === 'inside');
+      await ends[name](ann, bob, room);
+      await all('memberLeft', (body) => body.username === bob.username);
+      const marks = clients.map((each) => each.mark());
+      await ann.say(room, 'outside');
+      await ann.say(room, 'outside');
+      assert.equal((await clients[0].ask('sendMessage', { room, text: 'let me in' })).code, name === 'ban' ? 'banned' : 'not_a_member');
+      await delay(1300); /* a sweep has seen them */
+      for (const [i, client] of clients.entries()) assert.deepEqual(client.received('newMessage', marks[i]), []);
+    });
+  }
 
   test('stays that begin and end before the room\'s log has come', async (t) => {
     const { users: [ann, bob], rooms: [room], topics } = await scene(instance, { users: 2, rooms: 1 });
@@ -200,7 +209,7 @@ async function sweepCost() {
   };
   const before = await read();
   await sweeps(3);
-  await new Promise((resolve) => { setTimeout(resolve, 1100); }); /* statistics are flushed once a second */
+  await delay(1100); /* statistics are flushed once a second */
   const now = await read();
   return (now.rows - before.rows) / (now.sweeps - before.sweeps);
 }
