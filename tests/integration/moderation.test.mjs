@@ -300,9 +300,12 @@ test('bans, mutes and the audit are for owner and admins to read, page by page',
   await ann.must('DELETE', `${to(room, 'messages')}/${seq}`); /* one's own is nothing to report */
   const first = await bob.rest('GET', `${to(room, 'bans')}?limit=1`);
   assert.match(first.headers.get('link'), /rel="next"/);
-  assert.deepEqual(first.body.bans.map(({ username, by, reason }) => [username, by, reason]), [[eve.username, bob.username, 'spam']]);
   const second = await bob.must('GET', `${to(room, 'bans')}?limit=1&cursor=${first.body.nextCursor}`);
-  assert.deepEqual(second.bans.map((each) => [each.username, each.bannedUntil]), [[zoe.username, null]]);
+  const bans = [...first.body.bans, ...second.bans];
+  assert.equal(bans.length, 2);
+  const [spammer, other] = [eve, zoe].map((who) => bans.find((each) => each.username === who.username));
+  assert.deepEqual([spammer.by, spammer.reason], [bob.username, 'spam']);
+  assert.deepEqual([other.by, other.reason, other.bannedUntil], [ann.username, undefined, null]);
   assert.equal(second.nextCursor, undefined);
   const { mutes } = await ann.must('GET', to(room, 'mutes'));
   assert.deepEqual(mutes.map((each) => each.username), [bob.username]);
