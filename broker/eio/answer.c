@@ -103,8 +103,6 @@ void eio_answer_body(struct eio_server *server, struct eio_exchange *exchange, i
     mem_free(lines);
 }
 
-/* ---- answers that bring something, and must not be stored ---- */
-
 static void add_line(struct eio_exchange *exchange, const char *line)
 {
     size_t len = exchange->lines ? strlen(exchange->lines) : 0;
@@ -112,6 +110,14 @@ static void add_line(struct eio_exchange *exchange, const char *line)
     exchange->lines = mem_regrow(exchange->lines, len + strlen(line) + 1, 1);
     memcpy(exchange->lines + len, line, strlen(line) + 1);
 }
+
+void eio_answer_method(struct eio_server *server, struct eio_exchange *exchange)
+{
+    add_line(exchange, "Allow: GET, POST\r\n");
+    eio_answer_body(server, exchange, 405, NULL, SPAN_NONE, false);
+}
+
+/* ---- answers that bring something, and must not be stored ---- */
 
 void eio_answer_cookie(const struct eio_server *server, struct eio_exchange *exchange,
                        const char *sid)

@@ -130,6 +130,8 @@ void eio_answer_preflight(struct eio_server *server, struct eio_exchange *exchan
 /* Status with a body of that type; type NULL: none. */
 void eio_answer_body(struct eio_server *server, struct eio_exchange *exchange, int status,
                      const char *type, struct span body, bool close);
+/* 405: a session takes GET and POST. */
+void eio_answer_method(struct eio_server *server, struct eio_exchange *exchange);
 /* The cookie with the sid, if there is to be one, for the answer of a handshake. */
 void eio_answer_cookie(const struct eio_server *server, struct eio_exchange *exchange,
                        const char *sid);

@@ -51,7 +51,7 @@ static enum eio_begin for_session(struct eio_session *session, struct eio_exchan
         return eio_polling_get(session, exchange);
     if (span_is(request->method, "POST"))
         return eio_polling_post(session, exchange, request);
-    eio_answer_body(session->server, exchange, 405, NULL, SPAN_NONE, false);
+    eio_answer_method(session->server, exchange);
     return EIO_ANSWERED;
 }
 

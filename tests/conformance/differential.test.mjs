@@ -41,6 +41,7 @@ const intended = {
   "eio POST bad base64": "garbage in base64 is refused, not skipped",
   "eio POST invalid UTF-8": "bytes that are not UTF-8 are refused, not replaced",
   "eio POST ping": "a packet that only a server sends, in the wrong direction: 400, not ok",
+  "eio POST exactly maxPayload": "an answer long enough to be compressed says what it varies with",
   "eio PUT on a session": "405 says what is wrong; the reference answers 500",
   "eio DELETE on a session": "as for PUT",
   // Websockets are refused before 101, so that the client sees the reason.

@@ -1,7 +1,7 @@
 // Client libraries in other languages, each over polling only, websocket only, and with an upgrade.
 // They are installed into a folder beside the echo server (PARLEY_FOREIGN_DIR names another one); where
 // a toolchain is missing or its registry is not reached, the test says so and is skipped. There is
-// no Go client here: none of the maintained ones could be had when this was written.
+// no Go client here: none could be had when this was written (docs/CONFORMANCE.md has the list).
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
