@@ -34,11 +34,11 @@ export class Operation {
     return this.parameters.some((each) => each.in === 'query' && each.name === name);
   }
 
-  /** The path, with the parameters given, else those of the document's examples; and the required query. */
+  /** The path, with the parameters given, else those of the document's examples; and the query that is required or given. */
   target(values = {}) {
     const valueOf = (parameter) => encodeURIComponent(values[parameter.name] ?? parameter.example ?? 'x');
     const named = (name) => this.parameters.find((each) => each.in === 'path' && each.name === name);
-    const query = this.parameters.filter((each) => each.in === 'query' && each.required);
+    const query = this.parameters.filter((each) => each.in === 'query' && (each.required || each.name in values));
     return this.template.replace(/\{([^}]+)\}/g, (_, name) => valueOf(named(name)))
       + (query.length ? `?${query.map((each) => `${each.name}=${valueOf(each)}`).join('&')}` : '');
   }
