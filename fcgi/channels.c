@@ -1,4 +1,4 @@
-/* /channels: list, create, get, change, delete. */
+/* /channels: list, create, get, change, delete, mark as read. */
 #include "fcgi/resources.h"
 
 #include "fcgi/command.h"
@@ -65,5 +65,15 @@ void channels_delete(struct call *call)
     chat_command_preset(command, CHAT_FIELD_NAME, call->request->args[0]);
     if (command_run(call, command, SPAN_NONE))
         response_empty(call->response, 204);
+    chat_command_free(command);
+}
+
+void channels_read(struct call *call)
+{
+    struct chat_command *command = command_new(call, CHAT_MARK_READ);
+
+    chat_command_preset(command, CHAT_FIELD_ROOM, call->request->args[0]);
+    if (command_run(call, command, buf_span(&call->request->body)))
+        command_resource(call, command, 200);
     chat_command_free(command);
 }

@@ -31,6 +31,7 @@ void channels_create(struct call *call);
 void channels_get(struct call *call);
 void channels_update(struct call *call);
 void channels_delete(struct call *call);
+void channels_read(struct call *call);
 
 /* /channels/{name}/members. */
 void members_list(struct call *call);

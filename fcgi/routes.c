@@ -29,6 +29,7 @@ static const struct route routes[] = {
     {METHOD_GET,    API_BASE "/channels/{name}",                ROUTE_AUTH,   channels_get},
     {METHOD_PATCH,  API_BASE "/channels/{name}",                ROUTE_AUTH,   channels_update},
     {METHOD_DELETE, API_BASE "/channels/{name}",                ROUTE_AUTH,   channels_delete},
+    {METHOD_PUT,    API_BASE "/channels/{name}/read",           ROUTE_AUTH,   channels_read},
     {METHOD_GET,    API_BASE "/channels/{name}/members",        ROUTE_AUTH,   members_list},
     {METHOD_PUT,    API_BASE "/channels/{name}/members/me",     ROUTE_AUTH,   members_join},
     {METHOD_DELETE, API_BASE "/channels/{name}/members/me",     ROUTE_AUTH,   members_leave},

@@ -14,11 +14,12 @@ static const char *const sentences[CHAT_VERB_COUNT] = {
     [CHAT_JOIN_CHANNEL] = "Channel joined.",    [CHAT_LEAVE_CHANNEL] = "Channel left.",
     [CHAT_UPDATE_CHANNEL] = "Channel updated.", [CHAT_DELETE_CHANNEL] = "Channel deleted.",
     [CHAT_EDIT_MESSAGE] = "Message edited.",    [CHAT_DELETE_MESSAGE] = "Message deleted.",
-    [CHAT_BLOCK_USER] = "User blocked.",        [CHAT_UNBLOCK_USER] = "User unblocked.",
-    [CHAT_ADD_ADMIN] = "Admin added.",          [CHAT_REMOVE_ADMIN] = "Admin removed.",
-    [CHAT_MUTE_USER] = "User muted.",           [CHAT_UNMUTE_USER] = "User unmuted.",
-    [CHAT_BAN_USER] = "User banned.",           [CHAT_UNBAN_USER] = "User unbanned.",
-    [CHAT_KICK_USER] = "User kicked.",          [CHAT_GET_HISTORY] = "History read.",
+    [CHAT_MARK_READ] = "Marked as read.",       [CHAT_BLOCK_USER] = "User blocked.",
+    [CHAT_UNBLOCK_USER] = "User unblocked.",    [CHAT_ADD_ADMIN] = "Admin added.",
+    [CHAT_REMOVE_ADMIN] = "Admin removed.",     [CHAT_MUTE_USER] = "User muted.",
+    [CHAT_UNMUTE_USER] = "User unmuted.",       [CHAT_BAN_USER] = "User banned.",
+    [CHAT_UNBAN_USER] = "User unbanned.",       [CHAT_KICK_USER] = "User kicked.",
+    [CHAT_GET_HISTORY] = "History read.",
 };
 
 static struct span shown_nonce(const struct chat_command *command)
@@ -78,7 +79,7 @@ static void write_success(const struct chat_command *command, struct json_writer
         write_until(command, w, "until");
     }
     if (verb == CHAT_SEND_MESSAGE || verb == CHAT_JOIN_CHANNEL || verb == CHAT_EDIT_MESSAGE ||
-        verb == CHAT_DELETE_MESSAGE)
+        verb == CHAT_DELETE_MESSAGE || verb == CHAT_MARK_READ)
         json_int(w, "seq", command->seq);
     if (command->event_seq != 0)
         json_int(w, "eventSeq", command->event_seq);
@@ -135,6 +136,14 @@ static void write_page(const struct chat_command *command, struct json_writer *w
     json_object_end(w);
 }
 
+static void write_marker(const struct chat_command *command, struct json_writer *w)
+{
+    json_object(w, NULL);
+    json_string(w, "room", room_name(command));
+    json_int(w, "lastReadSeq", command->seq);
+    json_object_end(w);
+}
+
 void chat_command_resource(const struct chat_command *command, struct buf *out)
 {
     struct json_writer w;
@@ -155,6 +164,9 @@ void chat_command_resource(const struct chat_command *command, struct buf *out)
     case CHAT_MUTE_USER:
     case CHAT_BAN_USER:
         write_standing(command, &w);
+        break;
+    case CHAT_MARK_READ:
+        write_marker(command, &w);
         break;
     case CHAT_GET_HISTORY:
         write_page(command, &w);

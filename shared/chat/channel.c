@@ -14,5 +14,9 @@ void channel_render(struct json_writer *w, const char *key, const struct chat_ro
     json_int(w, "lastSeq", room->last_seq);
     json_cstr(w, "topic", topic);
     json_date(w, "createdAt", room->created_us);
+    if (room->counted) {
+        json_int(w, "lastReadSeq", room->last_read_seq);
+        json_int(w, "unread", room->unread);
+    }
     json_object_end(w);
 }

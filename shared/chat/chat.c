@@ -29,6 +29,8 @@ struct chat *chat_new(const struct conf *conf)
     gate_init(&chat->gate, conf_int(conf, CONF_LIMIT_HASH_QUEUE));
     chat->sends = bucket_table_new((int)conf_int(conf, CONF_LIMIT_SENDS_PER_S), SECOND_MS,
                                    (int)conf_int(conf, CONF_LIMIT_SEND_BURST), BUCKETS_MAX);
+    int marks = (int)conf_int(conf, CONF_LIMIT_MARKS_PER_S);
+    chat->marks = bucket_table_new(marks, SECOND_MS, marks * 2 + 1, BUCKETS_MAX);
     chat->private_rooms = limit_new(conf, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, HOUR_MS);
     chat->passwords = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES, 5 * MINUTE_MS);
     chat->password_sources = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES_ADDRESS, 5 * MINUTE_MS);
@@ -41,6 +43,7 @@ void chat_free(struct chat *chat)
     if (!chat)
         return;
     bucket_table_free(chat->sends);
+    bucket_table_free(chat->marks);
     bucket_table_free(chat->private_rooms);
     bucket_table_free(chat->passwords);
     bucket_table_free(chat->password_sources);
@@ -70,6 +73,11 @@ static int64_t take_for_user(struct bucket_table *table, int64_t user_id)
 int64_t chat_limit_send(struct chat *chat, int64_t user_id)
 {
     return take_for_user(chat->sends, user_id);
+}
+
+int64_t chat_limit_mark(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat->marks, user_id);
 }
 
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)

@@ -45,6 +45,7 @@ enum { CHAT_BARRIER = 1, CHAT_SILENT = 2 };
     X(CHAT_DELETE_CHANNEL, "deleteChannel", CHAT_BARRIER)                                          \
     X(CHAT_EDIT_MESSAGE, "editMessage", CHAT_BARRIER)                                              \
     X(CHAT_DELETE_MESSAGE, "deleteMessage", CHAT_BARRIER)                                          \
+    X(CHAT_MARK_READ, "markRead", 0)                                                               \
     X(CHAT_BLOCK_USER, "blockUser", CHAT_BARRIER)                                                  \
     X(CHAT_UNBLOCK_USER, "unblockUser", CHAT_BARRIER)                                              \
     X(CHAT_ADD_ADMIN, "addAdmin", CHAT_BARRIER)                                                    \
@@ -151,6 +152,9 @@ struct chat_room_view {
     int64_t members;
     int64_t last_seq;
     int64_t created_us;
+    bool counted; /* the two that follow are known */
+    int64_t last_read_seq;
+    int64_t unread;
 };
 
 enum err chat_command_error(const struct chat_command *command); /* ERR_OK or a public code */

@@ -61,6 +61,11 @@ static const struct chat_field_def fields_CHAT_DELETE_MESSAGE[] = {
     {"seq", CHAT_FIELD_SEQ, FIELD_NUMBER, true},
     {0},
 };
+static const struct chat_field_def fields_CHAT_MARK_READ[] = {
+    {"room", CHAT_FIELD_ROOM, FIELD_STRING, true},
+    {"seq", CHAT_FIELD_SEQ, FIELD_NUMBER, true},
+    {0},
+};
 static const struct chat_field_def fields_CHAT_BLOCK_USER[] = {
     {"username", CHAT_FIELD_USERNAME, FIELD_STRING, true},
     {0},
@@ -122,6 +127,7 @@ static chat_run_fn *const run_functions[CHAT_VERB_COUNT] = {
     [CHAT_DELETE_CHANNEL] = delete_channel_run,
     [CHAT_EDIT_MESSAGE] = edit_message_run,
     [CHAT_DELETE_MESSAGE] = delete_message_run,
+    [CHAT_MARK_READ] = mark_read_run,
     [CHAT_BLOCK_USER] = block_user_run,
     [CHAT_UNBLOCK_USER] = block_user_run,
     [CHAT_ADD_ADMIN] = moderate_run,

@@ -88,8 +88,8 @@ struct chat_command {
 typedef enum chat_progress chat_run_fn(struct chat_command *command, struct db *db);
 
 chat_run_fn create_channel_run, join_channel_run, leave_channel_run, update_channel_run,
-    delete_channel_run, edit_message_run, delete_message_run, block_user_run, get_history_run,
-    moderate_run;
+    delete_channel_run, edit_message_run, delete_message_run, block_user_run, mark_read_run,
+    get_history_run, moderate_run;
 
 /* The command is done with `err` (made public). Always CHAT_DONE. */
 enum chat_progress command_finish(struct chat_command *command, enum err err);

@@ -260,15 +260,16 @@ static void check_history(struct chat_command *command)
 typedef void check_fn(struct chat_command *command);
 
 static check_fn *const checks[CHAT_VERB_COUNT] = {
-    [CHAT_SEND_MESSAGE] = check_send,     [CHAT_CREATE_CHANNEL] = check_create,
-    [CHAT_JOIN_CHANNEL] = check_room,     [CHAT_LEAVE_CHANNEL] = check_room,
-    [CHAT_UPDATE_CHANNEL] = check_update, [CHAT_DELETE_CHANNEL] = check_room,
-    [CHAT_EDIT_MESSAGE] = check_edit,     [CHAT_DELETE_MESSAGE] = check_message,
-    [CHAT_BLOCK_USER] = check_user,       [CHAT_UNBLOCK_USER] = check_user,
-    [CHAT_ADD_ADMIN] = check_moderation,  [CHAT_REMOVE_ADMIN] = check_moderation,
-    [CHAT_MUTE_USER] = check_moderation,  [CHAT_UNMUTE_USER] = check_moderation,
-    [CHAT_BAN_USER] = check_moderation,   [CHAT_UNBAN_USER] = check_moderation,
-    [CHAT_KICK_USER] = check_moderation,  [CHAT_GET_HISTORY] = check_history,
+    [CHAT_SEND_MESSAGE] = check_send,       [CHAT_CREATE_CHANNEL] = check_create,
+    [CHAT_JOIN_CHANNEL] = check_room,       [CHAT_LEAVE_CHANNEL] = check_room,
+    [CHAT_UPDATE_CHANNEL] = check_update,   [CHAT_DELETE_CHANNEL] = check_room,
+    [CHAT_EDIT_MESSAGE] = check_edit,       [CHAT_DELETE_MESSAGE] = check_message,
+    [CHAT_MARK_READ] = check_message,       [CHAT_BLOCK_USER] = check_user,
+    [CHAT_UNBLOCK_USER] = check_user,       [CHAT_ADD_ADMIN] = check_moderation,
+    [CHAT_REMOVE_ADMIN] = check_moderation, [CHAT_MUTE_USER] = check_moderation,
+    [CHAT_UNMUTE_USER] = check_moderation,  [CHAT_BAN_USER] = check_moderation,
+    [CHAT_UNBAN_USER] = check_moderation,   [CHAT_KICK_USER] = check_moderation,
+    [CHAT_GET_HISTORY] = check_history,
 };
 
 /* ---- all of it ---- */
@@ -290,9 +291,10 @@ static bool is_charged(enum chat_verb verb)
 /* Only what is valid is charged: the rest costs a scan. */
 static enum err charge(struct chat_command *command)
 {
-    if (!is_charged(command->def->verb))
-        return ERR_OK;
-    command->retry_after_ms = chat_limit_send(command->chat, command->actor.user_id);
+    if (command->def->verb == CHAT_MARK_READ)
+        command->retry_after_ms = chat_limit_mark(command->chat, command->actor.user_id);
+    else if (is_charged(command->def->verb))
+        command->retry_after_ms = chat_limit_send(command->chat, command->actor.user_id);
     return command->retry_after_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "shared/chat/rules.h"
 #include "shared/store/block.h"
 #include "shared/store/listing.h"
+#include "shared/store/marker.h"
 
 static void write_channel(struct json_writer *w, const struct listing_channel *channel)
 {
@@ -20,6 +21,9 @@ static void write_channel(struct json_writer *w, const struct listing_channel *c
         .members = channel->members,
         .last_seq = channel->last_seq,
         .created_us = channel->created_us,
+        .counted = channel->is_member,
+        .last_read_seq = channel->last_read_seq,
+        .unread = channel->unread,
     };
     channel_render(w, NULL, &view);
     mem_free(view.name);
@@ -84,7 +88,7 @@ enum err chat_channel_get(struct db *db, const struct chat_actor *actor, struct 
         return ERR_UNAUTHENTICATED;
     if (state.id == 0 || (state.status != ROOM_PUBLIC && !state.is_member))
         return ERR_ROOM_NOT_FOUND;
-    const struct chat_room_view view = {
+    struct chat_room_view view = {
         .id = state.id,
         .name = state.name,
         .status = room_status_name(state.status),
@@ -92,7 +96,12 @@ enum err chat_channel_get(struct db *db, const struct chat_actor *actor, struct 
         .members = state.members,
         .last_seq = state.last_seq,
         .created_us = state.created_us,
+        .counted = state.is_member,
     };
+    if (view.counted)
+        err = marker_read(db, state.id, viewer.user_id, &view.last_read_seq, &view.unread);
+    if (err)
+        return err_public(err);
     json_begin(&w, out);
     channel_render(&w, NULL, &view);
     return ERR_OK;

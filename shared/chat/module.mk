@@ -16,6 +16,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/join_channel.c \
 	shared/chat/leave_channel.c \
 	shared/chat/lists.c \
+	shared/chat/mark_read.c \
 	shared/chat/messages.c shared/chat/messages.h \
 	shared/chat/moderate.c \
 	shared/chat/page_cursor.c shared/chat/page_cursor.h \
@@ -54,6 +55,7 @@ check_PROGRAMS += \
 	tests/unit/chat/decode_test \
 	tests/unit/chat/direct_test \
 	tests/unit/chat/edit_test \
+	tests/unit/chat/mark_test \
 	tests/unit/chat/search_test \
 	tests/unit/chat/gate_test \
 	tests/unit/chat/lists_test \
@@ -80,6 +82,9 @@ tests_unit_chat_direct_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_block_test_SOURCES = tests/unit/chat/block_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_block_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_block_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_mark_test_SOURCES = tests/unit/chat/mark_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_mark_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_mark_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_search_test_SOURCES = tests/unit/chat/search_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_search_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_search_test_LDADD = $(CHAT_TEST_LIBS)

@@ -5,6 +5,7 @@
 #include "shared/store/listing.h"
 
 #include "shared/store/access.h"
+#include "shared/store/unread.h"
 
 /* ---- channels ---- */
 
@@ -15,27 +16,35 @@
 /* Two walks along an index by id, each ended by the limit: public rooms, and the viewer's. */
 static const struct db_stmt list_channels = {
     .name = "listing_channels",
-    .sql = "select one.alive, r.id, r.name, r.status, m.user_id is not null, m.role, r.members,"
-           " r.last_seq, r.created_at from (select " SQL_ALIVE(
-               "$1", "$2") " as alive) one"
-                           " left join lateral (select id from ("
-                           "  (select id from room where not $6 and status = 'PUBLIC' and "
-                           "archived_at is null"
-                           "   and id > $4 and " MATCHES(
-                               "room.id") " order by id limit $5)"
-                                          "  union"
-                                          "  (select o.room_id from membership o join room on "
-                                          "room.id = o.room_id"
-                                          "   where o.user_id = $2 and o.is_member and "
-                                          "room.archived_at is null"
-                                          "   and o.room_id > $4 and " MATCHES(
-                                              "o.room_id") " order by o.room_id limit $5)"
-                                                           " ) found order by id limit $5) shown "
-                                                           "on one.alive"
-                                                           " left join room r on r.id = shown.id"
-                                                           " left join membership m on m.room_id = "
-                                                           "r.id and m.user_id = $2 and m.is_member"
-                                                           " order by r.id",
+    .sql =
+        "select one.alive, r.id, r.name, r.status, m.user_id is not null, m.role, r.members,"
+        " r.last_seq, r.created_at, m.last_read_seq,"
+        " case when m.user_id is not null then " SQL_UNREAD(
+            "r", "m",
+            "$2") " end"
+                  " from (select " SQL_ALIVE(
+                      "$1",
+                      "$2") " as alive) one"
+                            " left join lateral (select id from ("
+                            "  (select id from room where not $6 and status = 'PUBLIC' and "
+                            "archived_at is null"
+                            "   and id > $4 and " MATCHES(
+                                "room.id") " order by id limit $5)"
+                                           "  union"
+                                           "  (select o.room_id from membership o join room on "
+                                           "room.id = o.room_id"
+                                           "   where o.user_id = $2 and o.is_member and "
+                                           "room.archived_at is null"
+                                           "   and o.room_id > $4 and " MATCHES(
+                                               "o.room_id") " order by o.room_id limit $5)"
+                                                            " ) found order by id limit $5) shown "
+                                                            "on one.alive"
+                                                            " left join room r on r.id = shown.id"
+                                                            " left join membership m on m.room_id "
+                                                            "= "
+                                                            "r.id and m.user_id = $2 and "
+                                                            "m.is_member"
+                                                            " order by r.id",
     .params = 6,
 };
 
@@ -66,6 +75,8 @@ void listing_channel(const struct db_result *rows, int row, struct listing_chann
         .members = db_result_int(rows, row, 6),
         .last_seq = db_result_int(rows, row, 7),
         .created_us = db_result_time(rows, row, 8),
+        .last_read_seq = db_result_int(rows, row, 9),
+        .unread = db_result_int(rows, row, 10),
     };
     (void)room_status_parse(db_result_text(rows, row, 3), &out->status);
 }

@@ -26,6 +26,8 @@ struct listing_channel {
     int64_t members;
     int64_t last_seq;
     int64_t created_us;
+    int64_t last_read_seq; /* of a member */
+    int64_t unread;
 };
 
 /* By id, `limit` at most. *count rows. ERR_UNAUTHENTICATED. */

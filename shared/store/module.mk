@@ -10,6 +10,7 @@ libparley_store_a_SOURCES = \
 	shared/store/history.c shared/store/history.h \
 	shared/store/listing.c shared/store/listing.h \
 	shared/store/log.c shared/store/log.h \
+	shared/store/marker.c shared/store/marker.h shared/store/unread.h \
 	shared/store/message.c shared/store/message.h \
 	shared/store/migration.c shared/store/migration.h \
 	shared/store/moderation.c shared/store/moderation.h \

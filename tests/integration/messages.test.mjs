@@ -1,6 +1,6 @@
 /*
  * What becomes of messages after they were sent: edits, deletes, who does not see them (blocks),
- * and finding them again. Over both fronts, with two
+ * and finding them again; how far one has read. Over both fronts, with two
  * brokers, live and re-read.
  */
 import assert from 'node:assert/strict';
@@ -342,5 +342,50 @@ describe('search', () => {
     check.problem(await ann.rest('GET', '/search?q=x&limit=0'), 400, 'validation_failed', 'limit');
     check.problem(await ann.rest('GET', `/search?q=x&room=${unique('no')}`), 404, 'room_not_found');
     check.problem(await instance.rest('GET', '/search?q=x'), 401, 'unauthenticated');
+  });
+});
+
+describe('read markers', () => {
+  const read = (room) => `/channels/${encodeURIComponent(room)}/read`;
+  const mine = async (user, room) => {
+    const channel = (await user.must('GET', '/channels?member=me')).channels.find((each) => each.name === room);
+    assert.deepEqual(await user.must('GET', `/channels/${encodeURIComponent(room)}`), channel);
+    return [channel.lastReadSeq, channel.unread];
+  };
+
+  test('marking moves forward only, members hear of it at every broker, counts follow', async (t) => {
+    const { ann, bob, carl, room, seq } = await scene();
+    const [a0, a1, b1, c0] = [await at(t, ann, 0), await at(t, ann, 1), await at(t, bob, 1), await at(t, carl, 0)];
+    await c0.must('blockUser', { username: ann.username });
+    assert.deepEqual(await mine(ann, room), [0, 1]);
+    const answer = await a0.command('markRead', { room: room.toUpperCase(), seq });
+    assert.deepEqual(answer, { message: answer.message, room, seq });
+    for (const client of [a0, a1, b1]) {
+      assert.deepEqual(await client.waitFor('readMarker'), { room, username: ann.username, seq });
+    }
+    assert.deepEqual(await mine(ann, room), [seq, 0]);
+    assert.equal((await a0.must('markRead', { room, seq: 1 })).seq, seq);
+    const more = await bob.say(room, 'more');
+    assert.deepEqual(await mine(ann, room), [seq, 1]);
+    assert.deepEqual(await ann.must('PUT', read(room), { body: { seq: 1_000_000 } }), { room, lastReadSeq: more.seq });
+    for (const client of [a0, a1, b1]) await client.waitFor('readMarker', (body) => body.seq === more.seq);
+    assert.equal(b1.received('readMarker').length, 2);
+    await c0.settle();
+    assert.deepEqual(c0.received('readMarker'), []);
+    assert.deepEqual(await mine(ann, room), [more.seq, 0]);
+    assert.deepEqual(await mine(bob, room), [0, 0]);
+  });
+
+  test('who may not, and what is no seq', async (t) => {
+    const { ann, room } = await scene();
+    const [dora] = await signups(instance, 1);
+    const d0 = await at(t, dora, 0);
+    check.refused(await d0.command('markRead', { room, seq: 1 }), 'not_a_member');
+    check.refused(await d0.command('markRead', { room: unique('no'), seq: 1 }), 'room_not_found');
+    check.refused(await d0.command('markRead', { room }), 'validation_failed', 'seq');
+    check.problem(await dora.rest('PUT', read(room), { body: { seq: 1 } }), 403, 'not_a_member');
+    check.problem(await ann.rest('PUT', read(room), { body: {} }), 400, 'validation_failed', 'seq');
+    check.problem(await ann.rest('PUT', read(room), { body: { seq: 'x' } }), 400, 'validation_failed', 'seq');
+    assert.equal((await dora.must('GET', `/channels/${encodeURIComponent(room)}`)).unread, undefined);
   });
 });

@@ -26,6 +26,7 @@ static void stand_in(const char *name, struct call *call);
     X(channels_get)                                                                                \
     X(channels_update)                                                                             \
     X(channels_delete)                                                                             \
+    X(channels_read)                                                                               \
     X(members_list)                                                                                \
     X(members_join)                                                                                \
     X(members_leave)                                                                               \
