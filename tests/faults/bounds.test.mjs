@@ -110,7 +110,6 @@ test('a thousand clients are back within 10 s of a restart', { timeout: 90_000 }
   await Promise.all(listeners.map((each) => each.ready(60_000)));
   await owner.say('herd', 'before');
   const connections = async () => Number((await instance.sql(`select count(*) from pg_stat_activity where usename = 'parley_app'`))[0][0]);
-  const few = await connections();
   let most = 0;
   let watching = true;
   const watch = (async () => {
@@ -124,9 +123,10 @@ test('a thousand clients are back within 10 s of a restart', { timeout: 90_000 }
   const ms = performance.now() - begun;
   watching = false;
   await watch;
-  t.diagnostic(`back after ${Math.round(ms)} ms; PostgreSQL had ${most} connections, ${few} before`);
+  t.diagnostic(`back after ${Math.round(ms)} ms; PostgreSQL had ${most} connections`);
   assert.ok(ms < 10_000, `${ms} ms`);
-  assert.ok(most <= few + 8, `${most} connections`);
+  /* The broker's pools have 8 threads, the worker's 8 and one for the rest; twice while one is replaced. */
+  assert.ok(most <= 25, `${most} connections`);
   const senders = new Senders(t, ledger);
   senders.byRest(owner, ['herd']);
   await until('a message', () => senders.sent >= 1);
