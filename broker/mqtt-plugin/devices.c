@@ -342,12 +342,23 @@ bool device_may_read(struct devices *devices, struct device *device, const char 
                         .len = len,
                         .qos = qos < sub->qos ? qos : sub->qos,
                         .seq = seq,
+                        .snapshots = device->reader->snapshots,
                         .props = known ? passing->props : NULL});
     ask_if_wanted(devices, device->reader);
     return false;
 }
 
 /* ---- what is held ---- */
+
+/* What snapshots taken since know nothing of was never written. */
+static enum verdict judge_held(struct device *device, const struct held *message)
+{
+    enum verdict verdict = judge(device, topic_parse(message->topic), message->seq);
+
+    if (verdict == VERDICT_ASK && device->reader->snapshots - message->snapshots >= READER_PATIENCE)
+        return VERDICT_NO;
+    return verdict;
+}
 
 /* In the order it came; what is not decided yet stays, and holds nothing back but itself. */
 static void flush(struct device *device)
@@ -357,7 +368,7 @@ static void flush(struct device *device)
 
     hold_init(&later, 0);
     while ((message = hold_take(&device->held))) {
-        enum verdict verdict = judge(device, topic_parse(message->topic), message->seq);
+        enum verdict verdict = judge_held(device, message);
 
         if (verdict == VERDICT_ASK)
             hold_give(&later, message);

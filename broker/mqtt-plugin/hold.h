@@ -16,7 +16,8 @@ struct held {
     const void *payload;
     uint32_t len;
     int qos;
-    int64_t seq; /* of a room's row; 0: none */
+    int64_t seq;       /* of a room's row; 0: none */
+    int64_t snapshots; /* of its user, when it came */
     const mosquitto_property *props;
 };
 

@@ -112,6 +112,17 @@ static void finish_load(struct reader *reader)
     }
 }
 
+/* A row that several snapshots do not have is none. */
+static void doubt(struct reader *reader)
+{
+    if (reader->wanted_seq <= reader->inbox_seq) {
+        reader->short_loads = 0;
+    } else if (++reader->short_loads >= READER_PATIENCE) {
+        reader->wanted_seq = reader->inbox_seq;
+        reader->short_loads = 0;
+    }
+}
+
 bool reader_load(struct reader *reader, const struct chat_admission *admission)
 {
     if (reader->known && admission->inbox_seq < reader->inbox_seq)
@@ -121,6 +132,8 @@ bool reader_load(struct reader *reader, const struct chat_admission *admission)
     reader->inbox_seq = admission->inbox_seq;
     reader->known = true;
     reader->asked = false;
+    reader->snapshots++;
+    doubt(reader);
     return true;
 }
 

@@ -18,11 +18,17 @@ enum verdict {
     VERDICT_ASK /* not known: after the next snapshot */
 };
 
+/* A snapshot that is asked for after a message has come shows its row; one that was on its way may
+ * not. What several do not show was never written. */
+#define READER_PATIENCE 3
+
 struct reader {
     int64_t user_id;
     int64_t inbox_seq;   /* the last row of the inbox that `stays` know of */
     int64_t wanted_seq;  /* the inbox is at least this far */
-    bool known;          /* there was a snapshot */
+    int short_loads;     /* snapshots in a row in which the inbox was not that far */
+    int64_t snapshots;   /* how many there were */
+    bool known;          /* there was one */
     bool asked;          /* somebody got VERDICT_ASK since the last snapshot */
     struct idmap stays;  /* struct stay by room */
     struct list devices; /* the caller's */
@@ -41,7 +47,8 @@ bool reader_load(struct reader *reader, const struct chat_admission *admission);
 void reader_on_inbox(struct reader *reader, const struct event *event);
 void reader_on_room(struct reader *reader, const struct event *event);
 
-/* The inbox has a row `seq`, of which no message told. */
+/* The inbox has a row `seq`, of which no message told. Believed until READER_PATIENCE snapshots
+ * know nothing of it. */
 void reader_note(struct reader *reader, int64_t seq);
 
 /* Is a new snapshot needed? */

@@ -156,6 +156,25 @@ static void a_lost_row_of_the_inbox_is_asked_about(void **state)
     reader_release(&reader);
 }
 
+static void a_row_that_was_never_written_is_not_waited_for(void **state)
+{
+    struct reader reader;
+
+    (void)state;
+    reader_init(&reader, ANN);
+    assert_true(load(&reader, 1, 10));
+    reader_note(&reader, 1000000);
+    for (int i = 0; i < READER_PATIENCE; i++) {
+        assert_true(reader_wants_load(&reader));
+        assert_int_equal(reader_judge(&reader, ROOM, 11), VERDICT_ASK);
+        assert_true(load(&reader, 1, 10));
+    }
+    assert_false(reader_wants_load(&reader));
+    assert_int_equal(reader_judge(&reader, ROOM, 11), VERDICT_YES);
+    assert_int_equal(reader.snapshots, 1 + READER_PATIENCE);
+    reader_release(&reader);
+}
+
 static void late_news_change_nothing(void **state)
 {
     struct reader reader;
@@ -214,6 +233,7 @@ int main(void)
         cmocka_unit_test(the_rooms_own_row_is_enough),
         cmocka_unit_test(a_row_that_overtook_is_asked_about),
         cmocka_unit_test(a_lost_row_of_the_inbox_is_asked_about),
+        cmocka_unit_test(a_row_that_was_never_written_is_not_waited_for),
         cmocka_unit_test(late_news_change_nothing),
         cmocka_unit_test(a_snapshot_does_not_undo_a_newer_row),
         cmocka_unit_test(stays_that_ended_are_forgotten),
