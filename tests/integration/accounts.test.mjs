@@ -40,10 +40,16 @@ test('a new password ends all other sessions, live sockets on both brokers and a
   const kept = [await at(t, here, 0), await at(t, here, 1), await polling(t, here)];
   const ended = [await at(t, phone, 0), await at(t, phone, 1), await at(t, tablet, 1), await polling(t, tablet)];
   const recoverable = await at(t, phone, 0, { auth: { recovery: true } });
+  const parked = await at(t, phone, 1, { auth: { recovery: true } });
+  parked.socket.io.engine.close();
+  await parked.waitFor('(disconnect)');
   const changed = await here.rest('PATCH', '/users/me', { body: { password: NEW_PASSWORD, currentPassword: PASSWORD } });
   assert.equal(changed.status, 200, changed.text);
   check.user(changed.body, here.username);
   for (const client of [...ended, recoverable]) await denied(client, 0);
+  const comesBack = parked.mark();
+  parked.socket.connect();
+  await denied(parked, comesBack);
   for (const user of [phone, tablet]) {
     check.problem(await refresh(user), 401, 'unauthenticated');
     check.problem(await user.rest('GET', '/users/me'), 401, 'unauthenticated');
