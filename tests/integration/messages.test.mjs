@@ -8,6 +8,7 @@ import { after, describe, test } from 'node:test';
 import * as check from './lib/check.mjs';
 import { started } from './lib/instance.mjs';
 import { liveRows, readLog, seamHolds } from './lib/logs.mjs';
+import { subscribe } from './lib/mqtt.mjs';
 import { connect } from './lib/socket.mjs';
 import { signups, unique } from './lib/users.mjs';
 import { until } from './lib/wait.mjs';
@@ -388,4 +389,61 @@ describe('read markers', () => {
     check.problem(await ann.rest('PUT', read(room), { body: { seq: 'x' } }), 400, 'validation_failed', 'seq');
     assert.equal((await dora.must('GET', `/channels/${encodeURIComponent(room)}`)).unread, undefined);
   });
+});
+
+describe('refusals, over both fronts', () => {
+  /* What `user` gets for each command about this message, the same over both; undefined: success. */
+  async function codes(t, user, room, seq) {
+    const client = await at(t, user, 1, { auth: { history: 0 } });
+    const calls = {
+      editMessage: ['PATCH', path(room, seq), { text: 'x' }],
+      deleteMessage: ['DELETE', path(room, seq)],
+      markRead: ['PUT', `/channels/${encodeURIComponent(room)}/read`, { seq }],
+    };
+    const all = {};
+    for (const [name, [method, target, body]] of Object.entries(calls)) {
+      all[name] = (await user.rest(method, target, { body })).body?.code;
+      assert.equal((await client.command(name, { room, seq, text: 'x' })).code, all[name], name);
+    }
+    return all;
+  }
+  const moderate = (user, room, what, username) => user.must('PUT', `/channels/${encodeURIComponent(room)}/${what}/${username}`, { body: {} });
+
+  test('of members, strangers, the muted, the banned, and in a direct channel with a block', async (t) => {
+    const { ann, bob, carl, room, seq } = await scene();
+    const [dora] = await signups(instance, 1);
+    assert.deepEqual(await codes(t, carl, room, seq), { editMessage: 'forbidden', deleteMessage: 'forbidden', markRead: undefined });
+    assert.deepEqual(await codes(t, dora, room, seq), {
+      editMessage: 'not_a_member', deleteMessage: 'not_a_member', markRead: 'not_a_member',
+    });
+    const nowhere = 'room_not_found';
+    assert.deepEqual(await codes(t, dora, unique('no'), seq), { editMessage: nowhere, deleteMessage: nowhere, markRead: nowhere });
+    assert.deepEqual(await codes(t, bob, room, 9999), {
+      editMessage: 'message_not_found', deleteMessage: 'message_not_found', markRead: undefined,
+    });
+    await moderate(ann, room, 'mutes', bob.username);
+    assert.deepEqual(await codes(t, bob, room, seq), { editMessage: 'muted', deleteMessage: undefined, markRead: undefined });
+    await moderate(ann, room, 'bans', bob.username);
+    assert.deepEqual(await codes(t, bob, room, seq), { editMessage: 'banned', deleteMessage: 'banned', markRead: 'banned' });
+
+    const { name } = await ann.create(carl.username, 'DIRECT');
+    const said = await ann.say(name, 'psst');
+    await carl.must('PUT', `/users/me/blocks/${ann.username}`);
+    assert.deepEqual(await codes(t, ann, name, said.seq), { editMessage: 'blocked', deleteMessage: undefined, markRead: undefined });
+    assert.deepEqual(await codes(t, dora, name, said.seq), { editMessage: nowhere, deleteMessage: nowhere, markRead: nowhere });
+  });
+});
+
+test('in a channel of more than 100 members only the reader\'s own sockets hear of its marker', async (t) => {
+  const { ann, bob, room, topic, seq } = await scene();
+  await instance.sql(`update room set members = 101 where id = ${topic.split('/').pop()}`);
+  const [[id]] = await instance.sql(`select id from app_user where username = '${ann.username}'`);
+  const tap = await subscribe(t, instance, `parley/v1/users/${id}/live`);
+  const [a0, a1, b0] = [await at(t, ann, 0), await at(t, ann, 1), await at(t, bob, 0)];
+  await a0.must('markRead', { room, seq });
+  for (const client of [a0, a1]) assert.deepEqual(await client.waitFor('readMarker'), { room, username: ann.username, seq });
+  await tap.waitFor('the marker', (each) => each.props.kind === 'readMarker');
+  await bob.say(room, 'mark');
+  await b0.waitFor('newMessage', (body) => body.text === 'mark');
+  assert.deepEqual(b0.received('readMarker'), []);
 });
