@@ -39,6 +39,7 @@ static struct sio_server *make_server(struct gateway *gateway)
     options.ping_interval_ms = conf_int(conf, CONF_SIO_PING_INTERVAL_MS);
     options.ping_timeout_ms = conf_int(conf, CONF_SIO_PING_TIMEOUT_MS);
     options.connect_timeout_ms = conf_int(conf, CONF_SIO_CONNECT_TIMEOUT_MS);
+    options.header_bytes = (size_t)conf_int(conf, CONF_LIMIT_HEADER_BYTES);
     options.max_payload = (size_t)conf_int(conf, CONF_LIMIT_BODY_BYTES);
     options.max_depth = (int)conf_int(conf, CONF_LIMIT_JSON_DEPTH);
     options.origins = conf_str(conf, CONF_SIO_ORIGINS);

@@ -178,7 +178,8 @@ static bool next_request(struct net_conn *conn)
     struct http *http = conn->http;
     struct http_request request;
     struct buf head;
-    int size = http_parse(buf_span(&http->in), &conn->listener->fields, &request);
+    int size = http_parse(buf_span(&http->in), conn->listener->header_bytes,
+                          &conn->listener->fields, &request);
 
     if (size == 0) {
         if (http->in.len > 0 && !http->begun)

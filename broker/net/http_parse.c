@@ -181,7 +181,7 @@ static int parse_fields(struct span rest, struct buf *fields, struct http_reques
     return parse_framing(out);
 }
 
-int http_parse(struct span input, struct buf *fields, struct http_request *out)
+int http_parse(struct span input, size_t max_bytes, struct buf *fields, struct http_request *out)
 {
     struct span section = input;
     struct span line;
@@ -196,9 +196,9 @@ int http_parse(struct span input, struct buf *fields, struct http_request *out)
     }
     end = section.len > 0 ? memmem(section.ptr, section.len, "\r\n\r\n", 4) : NULL;
     if (!end)
-        return section.len > HTTP_HEADER_BYTES_MAX ? -431 : 0;
+        return section.len > max_bytes ? -431 : 0;
     section.len = (size_t)(end - section.ptr) + 4;
-    if (section.len > HTTP_HEADER_BYTES_MAX)
+    if (section.len > max_bytes)
         return -431;
     skipped += (int)section.len;
     if (!next_line(&section, &line))

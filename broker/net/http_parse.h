@@ -9,8 +9,8 @@
 
 #include "shared/base/buf.h"
 
-#define HTTP_HEADERS_MAX 64        /* header fields of a request */
-#define HTTP_HEADER_BYTES_MAX 8192 /* request line and header fields together */
+#define HTTP_HEADERS_MAX 64    /* header fields of a request */
+#define HTTP_HEADER_BYTES 8192 /* request line and header fields together, if not said */
 
 struct http_request {
     struct span method, path, query; /* query without `?`; empty if there is none */
@@ -23,8 +23,9 @@ struct http_request {
 
 /* Parse a header section at the start of `input`. Returns its size in bytes; 0: not complete yet;
  * else minus the status to answer with (-400, -431, -501, -505). The spans of *out point into
- * `input`, those of out->headers into `fields`, whose content is replaced. */
-int http_parse(struct span input, struct buf *fields, struct http_request *out);
+ * `input`, those of out->headers into `fields`, whose content is replaced. The section may have
+ * `max_bytes`. */
+int http_parse(struct span input, size_t max_bytes, struct buf *fields, struct http_request *out);
 
 /* Reads a body in chunks (RFC 9112 section 7.1); extensions and trailers are skipped. */
 struct http_chunks {

@@ -26,6 +26,7 @@ struct net_listener {
     struct lws_context *lws;
     struct lws_vhost *vhost;
     char *trusted_proxies;
+    size_t header_bytes;
     size_t max_sockets, sockets;
     int fd; /* listening; -1: not yet */
     struct loop_watch *accept_watch;

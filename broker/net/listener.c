@@ -335,6 +335,7 @@ struct net_listener *net_listener_new(struct loop *loop, struct eio_server *eio,
     listener->eio = eio;
     listener->trusted_proxies =
         mem_strdup(options->trusted_proxies ? options->trusted_proxies : "");
+    listener->header_bytes = options->header_bytes ? options->header_bytes : HTTP_HEADER_BYTES;
     listener->max_sockets = options->max_sockets;
     listener->fd = -1;
     list_init(&listener->conns);

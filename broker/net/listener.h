@@ -13,6 +13,7 @@ struct net_listener;
 
 struct net_options {
     const char *trusted_proxies; /* space-separated addresses; NULL: none. Copied */
+    size_t header_bytes;         /* of a request; 0: HTTP_HEADER_BYTES */
     size_t max_sockets;          /* connections of all kinds; past it accepted ones are closed */
 };
 

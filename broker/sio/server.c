@@ -126,6 +126,7 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *o
     struct sio_server *server = sio_server_new_bare(loop, options);
     /* A polling client holds two connections, a probing one three. */
     struct net_options net = {.trusted_proxies = options->trusted_proxies,
+                              .header_bytes = options->header_bytes,
                               .max_sockets = options->max_connections * 3 + 64};
 
     server->net = net_listener_new(loop, server->eio, &net);

@@ -36,6 +36,7 @@ struct sio_options {
     int64_t ping_timeout_ms;    /* 20000 */
     int64_t upgrade_timeout_ms; /* 10000 */
     int64_t connect_timeout_ms; /* 45000: a connection in no namespace is closed after it */
+    size_t header_bytes;        /* 0 (8192): HTTP headers of a request */
     size_t max_payload;         /* 1000000 bytes: a packet, or the body of a POST */
     int max_depth;              /* 128: JSON nesting */
     const char *origins;        /* space-separated allow-list; NULL or "": no CORS headers and no

@@ -3,7 +3,7 @@
 
 front_configure()
 {
-    local program backends='' backend port sids='' number=0 sockets='' idle fds sio_path
+    local program backends='' backend port sids='' number=0 sockets='' idle fds sio_path header_bytes
 
     setting_value socketio.path
     sio_path=$REPLY
@@ -24,13 +24,15 @@ front_configure()
     idle=$REPLY
     setting_number socketio.ping_timeout_ms
     idle=$(((idle + REPLY) / 1000 + 30))
+    setting_number limits.header_bytes
+    header_bytes=$((REPLY < 65535 ? REPLY : 65535))
     fds=$(ulimit -Hn)
     is_number_to 65535 "$fds" || fds=65535
     mkdir -p "$DATA/lighttpd/uploads"
     fill "$ROOT/deploy/lighttpd/parley.conf.in" PORT="$HTTP_PORT" BIND=127.0.0.1 \
         SOCKETS="$sockets" WEB="$ROOT/build/web" UPLOADS="$DATA/lighttpd/uploads" \
         FCGI_SOCKET="${SETTINGS[fcgi.socket]}" SIO_PATH="$sio_path" \
-        BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" \
+        BROKERS="${backends%, }" SIDS="${sids%$'\n'}" IDLE="$idle" HEADER_BYTES="$header_bytes" \
         FDS="$fds" CONNECTIONS=$((fds / 2)) |
         write_file 600 "$DATA/lighttpd/lighttpd.conf"
     "$program" -tt -f "$DATA/lighttpd/lighttpd.conf" >/dev/null ||

@@ -20,7 +20,7 @@ static void test_request(void **state)
 
     (void)state;
     buf_init(&fields, BUF_MAX_DEFAULT);
-    assert_int_equal(http_parse(input, &fields, &request), (int)input.len - 4);
+    assert_int_equal(http_parse(input, HTTP_HEADER_BYTES, &fields, &request), (int)input.len - 4);
     assert_true(span_is(request.method, "GET"));
     assert_true(span_is(request.path, "/a/b"));
     assert_true(span_is(request.query, "x=%20&y"));
@@ -77,7 +77,7 @@ static void test_status_of(void **state)
         int result;
 
         buf_init(&fields, BUF_MAX_DEFAULT);
-        result = http_parse(span_of(rows[i].input), &fields, &request);
+        result = http_parse(span_of(rows[i].input), HTTP_HEADER_BYTES, &fields, &request);
         if (rows[i].result == 1)
             assert_int_equal(result, (int)strlen(rows[i].input));
         else
@@ -95,15 +95,19 @@ static void test_header_limits(void **state)
     buf_init(&input, BUF_MAX_DEFAULT);
     buf_init(&fields, BUF_MAX_DEFAULT);
     buf_add_str(&input, "GET / HTTP/1.1\r\n" HOST "a: ");
-    for (int i = 0; i < HTTP_HEADER_BYTES_MAX; i++)
+    for (int i = 0; i < HTTP_HEADER_BYTES; i++)
         buf_add_char(&input, 'x');
-    assert_int_equal(http_parse(buf_span(&input), &fields, &request), -431);
+    assert_int_equal(http_parse(buf_span(&input), HTTP_HEADER_BYTES, &fields, &request), -431);
+    assert_int_equal(http_parse(buf_span(&input), input.len, &fields, &request), 0);
+    buf_add_str(&input, "\r\n\r\n");
+    assert_int_equal(http_parse(buf_span(&input), input.len, &fields, &request), (int)input.len);
+    assert_int_equal(http_parse(buf_span(&input), input.len - 1, &fields, &request), -431);
     buf_clear(&input);
     buf_add_str(&input, "GET / HTTP/1.1\r\n" HOST);
     for (int i = 0; i < HTTP_HEADERS_MAX; i++)
         buf_add_str(&input, "a: b\r\n");
     buf_add_str(&input, "\r\n");
-    assert_int_equal(http_parse(buf_span(&input), &fields, &request), -431);
+    assert_int_equal(http_parse(buf_span(&input), HTTP_HEADER_BYTES, &fields, &request), -431);
     buf_release(&input);
     buf_release(&fields);
 }
@@ -126,7 +130,7 @@ static void test_keep_alive(void **state)
         struct buf fields;
 
         buf_init(&fields, BUF_MAX_DEFAULT);
-        assert_true(http_parse(span_of(rows[i].input), &fields, &request) > 0);
+        assert_true(http_parse(span_of(rows[i].input), HTTP_HEADER_BYTES, &fields, &request) > 0);
         assert_int_equal(request.keep_alive, rows[i].keep_alive);
         buf_release(&fields);
     }
