@@ -6,7 +6,7 @@
  * The cluster is on a small file system of its own. Where mounting one is refused, this is skipped.
  */
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -16,6 +16,7 @@ import { unique } from '../integration/lib/users.mjs';
 import { until } from '../integration/lib/wait.mjs';
 import { Ledger } from './lib/ledger.mjs';
 import { Listener } from './lib/listener.mjs';
+import { administrator } from './lib/postgres.mjs';
 import { allReady, brokerReady, pidOf } from './lib/processes.mjs';
 import { instanceFor, scene } from './lib/scene.mjs';
 import { Senders } from './lib/sender.mjs';
@@ -61,14 +62,6 @@ async function fill() {
 }
 
 const clear = () => rm(path.join(disk, 'ballast'));
-
-/* As PostgreSQL's own administrator. */
-async function superuser(statement) {
-  const secrets = await readFile(path.join(instance.data, 'secrets'), 'utf8');
-  const [, password] = /^SUPERUSER (\S+)$/m.exec(secrets);
-  const conninfo = instance.status.pg.replace(/user=\S+/, 'user=postgres').replace(/password=\S+/, `password=${password}`);
-  return run('psql', ['-X', '-A', '-t', '-q', '-d', conninfo, '-c', statement]);
-}
 
 /* Every way to write, until each is refused: how long a refusal took at most. */
 async function refusals(client, user, room) {
@@ -117,8 +110,8 @@ test('PostgreSQL\'s disk is full', { skip: refused, timeout: 120_000 }, async (t
 
   /* No new segment of its log: it stops itself (PANIC), and cannot finish its recovery either. */
   const postmaster = await pidOf(instance, 'postgres');
-  await superuser('select pg_switch_wal()');
-  await superuser('checkpoint');
+  await administrator(instance, 'select pg_switch_wal()');
+  await administrator(instance, 'checkpoint');
   const begun = performance.now();
   await until('readiness to turn red', async () => !await brokerReady(first), { timeout: 8000 });
   const red = Math.round(performance.now() - begun);
