@@ -49,6 +49,16 @@ static void test_each_path_leads_to_its_resource(void **state)
     leads_to(METHOD_PATCH, "/api/v1/channels/x", channels_update);
     leads_to(METHOD_PUT, "/api/v1/channels/x/members/me", members_join);
     leads_to(METHOD_DELETE, "/api/v1/channels/x/members/me", members_leave);
+    leads_to(METHOD_DELETE, "/api/v1/channels/x/members/meg", members_kick);
+    leads_to(METHOD_PUT, "/api/v1/channels/x/admins/me", admins_add);
+    leads_to(METHOD_DELETE, "/api/v1/channels/x/admins/bob", admins_remove);
+    leads_to(METHOD_GET, "/api/v1/channels/x/mutes", mutes_list);
+    leads_to(METHOD_PUT, "/api/v1/channels/x/mutes/bob", mutes_set);
+    leads_to(METHOD_DELETE, "/api/v1/channels/x/mutes/bob", mutes_lift);
+    leads_to(METHOD_GET, "/api/v1/channels/x/bans", bans_list);
+    leads_to(METHOD_PUT, "/api/v1/channels/x/bans/bob", bans_set);
+    leads_to(METHOD_DELETE, "/api/v1/channels/x/bans/bob", bans_lift);
+    leads_to(METHOD_GET, "/api/v1/channels/x/audit", audit_list);
     leads_to(METHOD_GET, "/api/v1/channels/messages/messages/7", messages_get);
     leads_to(METHOD_GET, "/api/v1/history", history_get);
     leads_to(METHOD_GET, "/healthz", health_live);
