@@ -374,8 +374,9 @@ static void a_rooms_log_is_rendered_from_the_present(void **state)
                  "\"text\":\"\",\"date\":\"2026-01-01T00:00:04.000Z\","
                  "\"deletedAt\":\"2026-02-02T00:00:00.000Z\"}]");
     expect_event(&events, 4, 5, EVENT_MESSAGE_DELETED, bob,
-                 "[\"messageDeleted\",{\"room\":\"red\",\"seq\":4,\"eventSeq\":5,"
-                 "\"date\":\"2026-01-01T00:00:05.000Z\"}]");
+                 "[\"messageDeleted\",{\"room\":\"red\",\"seq\":4,\"kind\":\"text\","
+                 "\"sender\":\"bob\",\"text\":\"\",\"date\":\"2026-01-01T00:00:04.000Z\","
+                 "\"deletedAt\":\"2026-02-02T00:00:00.000Z\",\"eventSeq\":5}]");
     expect_event(&events, 5, 6, EVENT_CHANNEL_UPDATED, 0,
                  "[\"channelUpdated\",{\"room\":\"red\",\"seq\":6,\"name\":\"red\","
                  "\"status\":\"PUBLIC\",\"previousName\":\"rot\"}]");
