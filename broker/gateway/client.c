@@ -6,6 +6,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
@@ -44,6 +45,7 @@ void client_unref(struct client *client)
 void client_gone(struct client *client, bool recoverable)
 {
     typing_client_gone(client);
+    presence_client_gone(client);
     recovery_client_gone(client, recoverable);
     client->state = CLIENT_GONE;
     client->socket = NULL;
@@ -184,8 +186,10 @@ void client_join(struct client *client, int64_t room_id, struct span name, int64
 
     if (!membership) {
         membership = client_add_room(client, room_id, name, seq - 1);
-        if (client->state == CLIENT_LIVE)
+        if (client->state == CLIENT_LIVE) {
             room_enter(client->gateway, membership);
+            presence_joined(membership);
+        }
     } else {
         absences_return(&membership->away, seq);
     }

@@ -32,7 +32,8 @@ struct client {
     struct list commands;          /* waiting command_job */
     int commands_waiting, commands_running, reads_running;
     bool barrier_running;
-    int typing_in; /* rooms; typing.c's */
+    bool is_present; /* presence.c's */
+    int typing_in;   /* rooms; typing.c's */
     enum client_state state;
     int refs;
     struct chat_actor actor;

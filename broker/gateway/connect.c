@@ -13,6 +13,7 @@
 #include "broker/gateway/backlog.h"
 #include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/restore.h"
 #include "broker/gateway/user.h"
@@ -122,6 +123,7 @@ static void go_live(struct connecting *c, bool replayed)
         recoverable_live(client->session, replayed);
     for (size_t i = 0; i < client->room_count; i++)
         room_enter(client->gateway, client->rooms[i]);
+    presence_client_live(client);
     connect_cancel(client);
 }
 

@@ -6,6 +6,7 @@
 #include "broker/gateway/connect.h"
 #include "broker/gateway/expiry.h"
 #include "broker/gateway/indexer.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/probe.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
@@ -110,6 +111,7 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->repair = repair_new(gateway);
     gateway->recovery = recovery_new(gateway);
     gateway->typing = typing_new(gateway);
+    gateway->presence = presence_new(gateway);
     gateway->relay = relay_new(gateway);
     gateway->sio = make_server(gateway);
     gateway->probe = probe_new(gateway);
@@ -209,6 +211,7 @@ void gateway_stop(struct gateway *gateway)
     repair_free(gateway->repair);
     recovery_free(gateway->recovery);
     typing_free(gateway->typing);
+    presence_free(gateway->presence);
     idmap_release(&gateway->users);
     idmap_release(&gateway->rooms);
     idmap_release(&gateway->room_names);

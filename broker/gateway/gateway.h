@@ -7,8 +7,8 @@
  *   backlog.c  the history and what `since` missed
  *   client.c   a socket with its user and its memberships    user.c  a user's inbox
  *   room.c     a room's log and its local members            livelog.c  what both have in common
- *   news.c     passing news: typing.c, ...    roomname.c  which room a name leads to
- *   expiry.c   mutes and bans that run out
+ *   news.c     passing news: typing.c, presence.c (announce.c: as events), ...
+ *   roomname.c which room a name leads to   expiry.c   mutes and bans that run out
  *   command.c  events from clients -> chat commands -> answers      device.c  the same of devices
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c what is
  * known of them; claim.c getting them from other brokers; restore.c replaying relay.c    MQTT in
@@ -30,6 +30,7 @@ struct repair;
 struct probe;
 struct recovery;
 struct typing;
+struct presence;
 struct expiry;
 struct indexer;
 
@@ -60,6 +61,7 @@ struct gateway {
     struct idmap room_names; /* struct room by the hash of each of its names; roomname.c's */
     struct hash_key name_key;
     struct typing *typing;
+    struct presence *presence; /* NULL: turned off */
     struct list empty; /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
     int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libparley-gateway.a
 libparley_gateway_a_SOURCES = \
 	broker/gateway/absence.c broker/gateway/absence.h \
 	broker/gateway/backlog.c broker/gateway/backlog.h \
+	broker/gateway/announce.c broker/gateway/announce.h \
 	broker/gateway/catchup.c broker/gateway/catchup.h \
 	broker/gateway/claim.c broker/gateway/claim.h \
 	broker/gateway/client.c broker/gateway/client.h \
@@ -16,6 +17,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/news.c broker/gateway/news.h \
 	broker/gateway/offset.c broker/gateway/offset.h \
 	broker/gateway/pool.c broker/gateway/pool.h \
+	broker/gateway/presence.c broker/gateway/presence.h \
 	broker/gateway/probe.c broker/gateway/probe.h \
 	broker/gateway/record.c broker/gateway/record.h \
 	broker/gateway/recovery.c broker/gateway/recovery.h \
@@ -49,6 +51,12 @@ check_PROGRAMS += tests/unit/gateway/recovery_test
 tests_unit_gateway_recovery_test_SOURCES = tests/unit/gateway/recovery_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_recovery_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
+	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/presence_test
+tests_unit_gateway_presence_test_SOURCES = tests/unit/gateway/presence_test.c \
+	tests/unit/gateway/world.c tests/unit/gateway/world.h
+tests_unit_gateway_presence_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
 	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/news_test

@@ -3,6 +3,7 @@
 
 #include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
@@ -67,6 +68,8 @@ void news_deliver(struct gateway *gateway, const struct event *news)
         typing_heard((struct room *)live, news);
     else
         news_fan_out((struct room *)live, news);
+    if (news->kind == EVENT_PRESENCE && news->log == LOG_ROOM)
+        presence_heard((struct room *)live);
 }
 
 void news_send(struct gateway *gateway, struct event *news)

@@ -8,6 +8,7 @@
 #include "broker/gateway/device.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/news.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/repair.h"
 #include "broker/gateway/user.h"
 #include "shared/base/log.h"
@@ -274,6 +275,7 @@ static void on_state(void *app, bool connected)
             log_event(LOG_WARN, "mqtt_subscribe_failed", "topic=%s", own[0]);
         all_logs(relay, relay_subscribe);
         repair_sweep_now(relay->gateway->repair);
+        presence_lost_news(relay->gateway);
         relay_probe(relay);
     } else {
         all_logs(relay, lose_subscription);

@@ -9,6 +9,7 @@
 #include "broker/gateway/catchup.h"
 #include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/presence.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/recoverable.h"
 #include "broker/gateway/roomname.h"
@@ -20,6 +21,7 @@ static struct room *room_open(struct gateway *gateway, int64_t id, int64_t last)
     struct room *room = mem_alloc(sizeof *room);
 
     list_init(&room->typists);
+    list_init(&room->presence_node);
     livelog_open(&room->live, gateway, LOG_ROOM, id, last);
     return room;
 }
@@ -170,6 +172,7 @@ void room_free(struct livelog *live)
     struct room *room = (struct room *)live;
 
     typing_forget(room);
+    presence_room_gone(room);
     room_name_forget(room);
     free(room->members);
     free(room);

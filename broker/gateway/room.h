@@ -21,18 +21,21 @@ struct room {
     int64_t name_seq;
     int64_t *name_keys;
     int name_count;
-    struct list typists; /* typing.c's */
+    struct list typists;       /* typing.c's */
+    struct list presence_node; /* presence.c's, as what follows is */
+    unsigned presence_heard, presence_asked;
 };
 
 /* One client's place in one room. Owned by the client; known to the room while it is entered. */
 struct membership {
     struct client *client;
     int64_t room_id;
-    struct room *room;    /* NULL until it is entered */
-    size_t index;         /* in room->members */
-    int64_t entered_n;    /* events with offsets after this one went to it directly */
-    int64_t head;         /* events up to this seq are not for it: it has them, or predates them */
-    char *name;           /* of the room, until it is entered; owned */
+    struct room *room; /* NULL until it is entered */
+    size_t index;      /* in room->members */
+    int64_t entered_n; /* events with offsets after this one went to it directly */
+    int64_t head;      /* events up to this seq are not for it: it has them, or predates them */
+    bool wants_presence, joined_online; /* presence.c's */
+    char *name;                         /* of the room, until it is entered; owned */
     struct absences away; /* what is known of leaving and coming back after the room's position */
     struct catchup *catchup; /* events between head and the room's position are being read */
 };

@@ -121,6 +121,7 @@ static void write_members(const struct db_result *rows, int count, bool has_more
         json_string(&w, "username", member.username);
         if (member.role != ROLE_NONE)
             json_cstr(&w, "role", room_role_name(member.role));
+        json_bool(&w, "online", member.online);
         if (member.muted_until_us == INT64_MAX)
             json_null(&w, "mutedUntil");
         else if (member.muted_until_us != 0)

@@ -29,6 +29,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/gate.c shared/chat/gate.h \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/rules.c shared/chat/rules.h \
+	shared/chat/presence.c shared/chat/presence.h \
 	shared/chat/read.h \
 	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c shared/chat/read_sync.c \
 	shared/chat/recover.c shared/chat/recover.h \
@@ -116,6 +117,10 @@ tests_unit_chat_plan_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_read_test_SOURCES = tests/unit/chat/read_test.c $(CHAT_TEST_SOURCES)
 tests_unit_chat_read_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_read_test_LDADD = $(CHAT_TEST_LIBS)
+check_PROGRAMS += tests/unit/chat/presence_test
+tests_unit_chat_presence_test_SOURCES = tests/unit/chat/presence_test.c $(CHAT_TEST_SOURCES)
+tests_unit_chat_presence_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_presence_test_LDADD = $(CHAT_TEST_LIBS)
 check_PROGRAMS += tests/unit/chat/sync_test
 tests_unit_chat_sync_test_SOURCES = tests/unit/chat/sync_test.c $(CHAT_TEST_SOURCES)
 tests_unit_chat_sync_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)

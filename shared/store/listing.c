@@ -86,7 +86,9 @@ void listing_channel(const struct db_result *rows, int row, struct listing_chann
 static const struct db_stmt list_members = {
     .name = "listing_members",
     .sql = "select " SQL_ACCESS_COLUMNS ", m.user_id, u.username, m.role,"
-           " case when m.muted_until > now() then m.muted_until end from " SQL_ACCESS
+           " case when m.muted_until > now() then m.muted_until end,"
+           " exists (select 1 from presence p join broker b on b.id = p.broker_id"
+           "  where p.user_id = m.user_id and b.lease_until > now()) from " SQL_ACCESS
            " left join lateral (select user_id, role, muted_until from membership"
            "  where room_id = one.id and is_member and user_id > $4 order by user_id limit $5) m"
            " on one.alive left join app_user u on u.id = m.user_id order by m.user_id",
@@ -116,6 +118,7 @@ void listing_member(const struct db_result *rows, int row, struct listing_member
         .username = db_result_text(rows, row, ACCESS_COLUMNS + 1),
         .role = room_role_parse(db_result_text(rows, row, ACCESS_COLUMNS + 2)),
         .muted_until_us = db_result_time(rows, row, ACCESS_COLUMNS + 3),
+        .online = db_result_bool(rows, row, ACCESS_COLUMNS + 4),
     };
 }
 

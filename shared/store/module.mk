@@ -15,6 +15,7 @@ libparley_store_a_SOURCES = \
 	shared/store/migration.c shared/store/migration.h \
 	shared/store/moderation.c shared/store/moderation.h \
 	shared/store/overview.c shared/store/overview.h \
+	shared/store/presence.c shared/store/presence.h \
 	shared/store/recovery.c shared/store/recovery.h \
 	shared/store/room.c shared/store/room.h \
 	shared/store/search.c shared/store/search.h \

@@ -149,22 +149,26 @@ static void members_and_their_roles(void **state)
     struct chat_actor alice, bob;
     make_rooms(world, &alice, &bob);
     struct chat_actor carol = act_user(world, "carol");
-    assert_int_equal(get_members(world, &carol, "Cherry", SPAN_NONE, 50,
-                                 "{\"members\":[{\"username\":\"alice\",\"role\":\"OWNER\"},"
-                                 "{\"username\":\"bob\",\"role\":\"USER\"}]}"),
-                     ERR_OK);
-    assert_int_equal(get_members(world, &carol, "Cherry", SPAN_NONE, 1,
-                                 "{\"members\":[{\"username\":\"alice\",\"role\":\"OWNER\"}],"
-                                 "\"nextCursor\":\"1\"}"),
-                     ERR_OK);
+    assert_int_equal(
+        get_members(world, &carol, "Cherry", SPAN_NONE, 50,
+                    "{\"members\":[{\"username\":\"alice\",\"role\":\"OWNER\",\"online\":false},"
+                    "{\"username\":\"bob\",\"role\":\"USER\",\"online\":false}]}"),
+        ERR_OK);
+    assert_int_equal(
+        get_members(world, &carol, "Cherry", SPAN_NONE, 1,
+                    "{\"members\":[{\"username\":\"alice\",\"role\":\"OWNER\",\"online\":false}],"
+                    "\"nextCursor\":\"1\"}"),
+        ERR_OK);
     pg_exec("update membership set muted_until = '2100-01-01T00:00:00Z' where user_id = 2");
-    assert_int_equal(get_members(world, &carol, "Cherry", SPAN_LIT("1"), 1,
-                                 "{\"members\":[{\"username\":\"bob\",\"role\":\"USER\","
-                                 "\"mutedUntil\":\"2100-01-01T00:00:00.000Z\"}]}"),
-                     ERR_OK);
+    assert_int_equal(
+        get_members(world, &carol, "Cherry", SPAN_LIT("1"), 1,
+                    "{\"members\":[{\"username\":\"bob\",\"role\":\"USER\",\"online\":false,"
+                    "\"mutedUntil\":\"2100-01-01T00:00:00.000Z\"}]}"),
+        ERR_OK);
     pg_exec("update membership set muted_until = null where user_id = 2");
     assert_int_equal(get_members(world, &bob, "alice@bob", SPAN_NONE, 50,
-                                 "{\"members\":[{\"username\":\"alice\"},{\"username\":\"bob\"}]}"),
+                                 "{\"members\":[{\"username\":\"alice\",\"online\":false},{"
+                                 "\"username\":\"bob\",\"online\":false}]}"),
                      ERR_OK);
     assert_int_equal(get_members(world, &carol, "alice@bob", SPAN_NONE, 50, NULL),
                      ERR_ROOM_NOT_FOUND);

@@ -24,6 +24,7 @@ int64_t now_ms;
 char published[256];
 int published_count;
 struct loop_timer *started_timer;
+struct step_script script;
 char handed_over[4096];
 
 struct sio_message *sio_message_new(struct span json)
@@ -232,6 +233,45 @@ enum err pool_submit(struct pool *pool, struct pool_job *job)
     return ERR_OK;
 }
 
+static void copy_ids(int64_t *to, size_t *to_count, const int64_t *from, size_t count)
+{
+    assert_true(count <= 8);
+    *to_count = count;
+    if (count > 0)
+        memcpy(to, from, count * sizeof *from);
+}
+
+enum err chat_presence_step(struct db *db, struct chat_presence *step)
+{
+    (void)db;
+    script.steps++;
+    copy_ids(script.came, &script.came_count, step->came, step->came_count);
+    copy_ids(script.gone, &script.gone_count, step->gone, step->gone_count);
+    copy_ids(script.rooms, &script.room_count, step->rooms, step->room_count);
+    script.renew = step->renew;
+    script.enroll = step->enroll;
+    script.again = step->again;
+    script.bury = step->bury;
+    step->lost = script.lost;
+    step->dead = script.dead;
+    if (script.row_count > 0) {
+        step->rows = mem_array(script.row_count, sizeof *step->rows);
+        step->row_count = script.row_count;
+        memcpy(step->rows, script.rows, script.row_count * sizeof *step->rows);
+        for (size_t i = 0; i < step->row_count; i++)
+            step->rows[i].room_name = mem_strdup("Room");
+    }
+    return script.err;
+}
+
+void chat_presence_release(struct chat_presence *step)
+{
+    for (size_t i = 0; i < step->row_count; i++)
+        mem_free(step->rows[i].room_name);
+    mem_free(step->rows);
+    step->row_count = 0;
+}
+
 enum err chat_log_read(struct db *db, enum log_type log, int64_t log_id, int64_t after,
                        int64_t upto, int limit, bool non_messages, struct event_list *out)
 {
@@ -264,6 +304,7 @@ int world_setup(void **state)
     waiting_job = NULL;
     started_timer = NULL;
     published_count = 0;
+    script = (struct step_script){0};
     *state = world;
     return 0;
 }

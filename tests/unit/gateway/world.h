@@ -10,6 +10,7 @@
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/user.h"
+#include "shared/chat/presence.h"
 
 struct sio_socket {
     void *data;
@@ -41,6 +42,18 @@ extern char published[256]; /* what went out over MQTT last */
 extern int published_count;
 extern struct loop_timer *started_timer; /* the last one */
 extern char handed_over[4096];           /* the last record given to PostgreSQL */
+
+/* What presence has told PostgreSQL last, and what that answers. */
+extern struct step_script {
+    int64_t came[8], gone[8], rooms[8];
+    size_t came_count, gone_count, room_count;
+    bool renew, enroll, again, bury;
+    enum err err;
+    bool lost, dead;
+    struct chat_presence_row rows[80];
+    size_t row_count;
+    int steps;
+} script;
 
 #define ROOM 7
 
