@@ -373,6 +373,8 @@ void connect_begin(struct sio_socket *socket, struct span auth)
     buf_init(&c->piece, BUF_MAX_DEFAULT);
     if (client->user->client_count > conf_int(gateway->conf, CONF_LIMIT_CONNECTIONS_PER_USER))
         client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
+    else if (chat_limit_connect(gateway->chat, c->actor.user_id) > 0)
+        client_close(client); /* no 41, so that an honest client comes back, later and later */
     else
         find_session(c);
 }

@@ -18,6 +18,13 @@ static struct bucket_table *limit_new(const struct conf *conf, enum conf_key tok
     return bucket_table_new(count, period_ms, count > 0 ? count : 1, BUCKETS_MAX);
 }
 
+static struct bucket_table *rate_new(const struct conf *conf, enum conf_key per_s,
+                                     enum conf_key burst)
+{
+    return bucket_table_new((int)conf_int(conf, per_s), SECOND_MS, (int)conf_int(conf, burst),
+                            BUCKETS_MAX);
+}
+
 struct chat *chat_new(const struct conf *conf)
 {
     struct chat *chat = mem_alloc(sizeof *chat);
@@ -27,9 +34,10 @@ struct chat *chat_new(const struct conf *conf)
     chat->password_cost = (struct password_cost){.ops = conf_int(conf, CONF_AUTH_HASH_OPS),
                                                  .bytes = conf_int(conf, CONF_AUTH_HASH_BYTES)};
     gate_init(&chat->gate, conf_int(conf, CONF_LIMIT_HASH_QUEUE));
-    chat->sends = bucket_table_new((int)conf_int(conf, CONF_LIMIT_SENDS_PER_S), SECOND_MS,
-                                   (int)conf_int(conf, CONF_LIMIT_SEND_BURST), BUCKETS_MAX);
     int marks = (int)conf_int(conf, CONF_LIMIT_MARKS_PER_S);
+    chat->sends = rate_new(conf, CONF_LIMIT_SENDS_PER_S, CONF_LIMIT_SEND_BURST);
+    chat->commands = rate_new(conf, CONF_LIMIT_COMMANDS_PER_S, CONF_LIMIT_COMMAND_BURST);
+    chat->connects = rate_new(conf, CONF_LIMIT_CONNECTS_PER_S, CONF_LIMIT_CONNECT_BURST);
     chat->marks = bucket_table_new(marks, SECOND_MS, marks * 2 + 1, BUCKETS_MAX);
     chat->private_rooms = limit_new(conf, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, HOUR_MS);
     chat->passwords = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES, 5 * MINUTE_MS);
@@ -44,6 +52,8 @@ void chat_free(struct chat *chat)
         return;
     bucket_table_free(chat->sends);
     bucket_table_free(chat->marks);
+    bucket_table_free(chat->commands);
+    bucket_table_free(chat->connects);
     bucket_table_free(chat->private_rooms);
     bucket_table_free(chat->passwords);
     bucket_table_free(chat->password_sources);
@@ -78,6 +88,16 @@ int64_t chat_limit_send(struct chat *chat, int64_t user_id)
 int64_t chat_limit_mark(struct chat *chat, int64_t user_id)
 {
     return take_for_user(chat->marks, user_id);
+}
+
+int64_t chat_limit_command(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat->commands, user_id);
+}
+
+int64_t chat_limit_connect(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat->connects, user_id);
 }
 
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)

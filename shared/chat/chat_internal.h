@@ -17,6 +17,8 @@ struct chat {
     struct gate gate;
     struct bucket_table *sends;            /* by user */
     struct bucket_table *marks;            /* by user */
+    struct bucket_table *commands;         /* by user */
+    struct bucket_table *connects;         /* by user */
     struct bucket_table *private_rooms;    /* by user */
     struct bucket_table *passwords;        /* by account and address together */
     struct bucket_table *password_sources; /* by address */
@@ -26,6 +28,7 @@ struct chat {
 /* Each takes from its limit: 0, or after how many ms it would pass (then nothing was taken). */
 int64_t chat_limit_send(struct chat *chat, int64_t user_id);
 int64_t chat_limit_mark(struct chat *chat, int64_t user_id);
+int64_t chat_limit_command(struct chat *chat, int64_t user_id);
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id);
 int64_t chat_limit_signup(struct chat *chat, const char *address);
 

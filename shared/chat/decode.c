@@ -282,19 +282,22 @@ static const char *object_problem(const struct chat_command *command, struct spa
 }
 
 /* What reaches a whole channel as a message does. */
-static bool is_charged(enum chat_verb verb)
+static bool is_like_a_send(enum chat_verb verb)
 {
     return verb == CHAT_SEND_MESSAGE || verb == CHAT_EDIT_MESSAGE ||
            checks[verb] == check_moderation;
 }
 
-/* Only what is valid is charged: the rest costs a scan. */
+/* Only what is valid is charged: the rest costs a scan. Whatever else changes something is a
+ * command. */
 static enum err charge(struct chat_command *command)
 {
     if (command->def->verb == CHAT_MARK_READ)
         command->retry_after_ms = chat_limit_mark(command->chat, command->actor.user_id);
-    else if (is_charged(command->def->verb))
+    else if (is_like_a_send(command->def->verb))
         command->retry_after_ms = chat_limit_send(command->chat, command->actor.user_id);
+    else if (command->def->flags & CHAT_BARRIER)
+        command->retry_after_ms = chat_limit_command(command->chat, command->actor.user_id);
     return command->retry_after_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;
 }
 

@@ -16,7 +16,7 @@ const instance = await started({ after }, {
   set: {
     'limits.sends_per_s': 1, 'limits.send_burst': 30, 'limits.password_tries': 1,
     'limits.private_creations_per_hour': 6, 'limits.signups_per_hour': 60, 'limits.rooms_per_user': 8,
-    'limits.blocks_per_user': 1, 'limits.marks_per_s': 1,
+    'limits.blocks_per_user': 1, 'limits.marks_per_s': 1, 'limits.commands_per_s': 1, 'limits.command_burst': 60,
   },
 });
 const description = await Description.of(instance.http);
@@ -168,6 +168,10 @@ describe('too often', () => {
         const body = bodyFor(command.name) ?? { ...events.document.components.messages[command.id].examples[0].payload };
         for (const [field, value] of Object.entries(values)) if (field in body) body[field] = value;
         ack = await client.command(command.name, body);
+        /* A read has no rate; too many that wait are refused. */
+        if (command.name === 'getHistory') {
+          ack = (await Promise.all(Array.from({ length: 200 }, () => client.ask('getHistory', body)))).find((each) => each.code === 'rate_limited');
+        }
       }
       assert.equal(`${command.name} ${ack.code}`, `${command.name} rate_limited`, JSON.stringify(ack));
       assert.ok(ack.retryAfter >= 1);

@@ -23,6 +23,8 @@ const QUICK = {
   'auth.hash_ops': 1,
   'auth.hash_bytes': 8192,
   'limits.sends_per_s': 0,
+  'limits.commands_per_s': 0,
+  'limits.connects_per_s': 0,
   'limits.password_tries': 0,
   'limits.password_tries_per_address': 0,
   'limits.signups_per_hour': 0,
