@@ -1,0 +1,128 @@
+/*
+ * The documents: their links lead somewhere, the commands they give work, and the clients of docs/demo chat with each
+ * other. (The tour of README.md is run by tests/integration/tour.test.mjs.)
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { ROOT, run, started } from '../integration/lib/instance.mjs';
+import { signups, unique } from '../integration/lib/users.mjs';
+import { until } from '../integration/lib/wait.mjs';
+
+const documents = ['README.md', 'CONTRIBUTING.md'];
+for (const folder of ['docs', 'docs/decisions', 'docs/demo']) {
+  documents.push(...(await readdir(path.join(ROOT, folder))).filter((name) => name.endsWith('.md')).map((name) => path.join(folder, name)));
+}
+
+/* A heading's anchor, as web front ends of git make it. */
+const anchor = (title) => title.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-');
+
+describe('the documents', () => {
+  for (const name of documents) {
+    test(`${name}: every link leads somewhere`, async () => {
+      const text = await readFile(path.join(ROOT, name), 'utf8');
+      for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(link)) continue;
+        const [file, hash] = link.split('#');
+        const target = path.join(ROOT, file ? path.join(path.dirname(name), file) : name);
+        assert.ok(existsSync(target), `${name} links to ${link}`);
+        if (!hash) continue;
+        const titles = [...(await readFile(target, 'utf8')).matchAll(/^#+ (.*)$/gm)].map(([, title]) => anchor(title));
+        assert.ok(titles.includes(hash), `${name} links to ${link}, which has no such heading`);
+      }
+    });
+  }
+
+  test('the first change of CONTRIBUTING.md builds and runs', async () => {
+    const text = await readFile(path.join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+    const [, commands] = /^```sh contributing\n([\s\S]*?)^```$/m.exec(text);
+    const { code, stdout, stderr } = await run('bash', ['-e'], { input: commands, timeout: 900_000 });
+    assert.equal(code, 0, stdout.slice(-2000) + stderr.slice(-2000));
+  });
+});
+
+/** A demo client at work: say(line) and what it has printed. */
+class Demo {
+  constructor(t, command, args, options) {
+    this.output = '';
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, ...options });
+    this.child.stdout.on('data', (data) => { this.output += data; });
+    this.child.stderr.on('data', (data) => { this.output += data; });
+    t.after(() => {
+      try {
+        process.kill(-this.child.pid, 'SIGKILL');
+      } catch { /* it has ended */ }
+    });
+  }
+
+  say(line) {
+    this.child.stdin.write(`${line}\n`);
+  }
+
+  prints(text) {
+    return until(`"${text}"`, () => this.output.includes(text), { timeout: 15_000 }).catch((error) => {
+      throw new Error(`${error.message}; it printed: ${this.output}`);
+    });
+  }
+}
+
+describe('the clients of docs/demo', async () => {
+  const instance = await started({ after });
+  const folder = await mkdtemp(path.join(tmpdir(), 'parley-demo-'));
+  after(() => rm(folder, { recursive: true, force: true }));
+  await cp(path.join(ROOT, 'docs/demo'), folder, { recursive: true });
+  await symlink(path.join(ROOT, 'tests/node_modules'), path.join(folder, 'node_modules'));
+
+  /* Ann says something before, the demo says something, and each sees the other. */
+  async function chats(t, start) {
+    const [ann, bob] = await signups(instance, 2);
+    const room = unique('demo');
+    await ann.create(room);
+    await bob.join(room);
+    const demo = await start({ ann, bob, room, env: { ...process.env, TOKEN: bob.accessToken } });
+    const client = await ann.connect(t);
+    await demo.ready();
+    await ann.say(room, 'hello from a test');
+    await demo.prints(`${ann.username}: hello from a test`);
+    demo.say('and hello back');
+    await client.waitFor('newMessage', (message) => message.text === 'and hello back' && message.sender === bob.username, { timeout: 15_000 });
+    await demo.prints(`${bob.username}: and hello back`);
+  }
+
+  test('JavaScript', (t) => chats(t, async ({ ann, room, env }) => {
+    await ann.say(room, 'said before');
+    const demo = new Demo(t, process.execPath, ['chat.mjs', room, instance.http], { cwd: folder, env });
+    demo.ready = () => demo.prints('said before');
+    return demo;
+  }));
+
+  test('Python', async (t) => {
+    const venv = path.join(ROOT, 'build', 'demo-python');
+    await mkdir(path.dirname(venv), { recursive: true });
+    for (const [command, ...args] of [['python3', '-m', 'venv', venv], [path.join(venv, 'bin/pip'), 'install', '-q', '--disable-pip-version-check', 'python-socketio[client]==5.*']]) {
+      const { code, stderr } = await run(command, args, { timeout: 300_000 }).catch((error) => ({ code: -1, stderr: error.message }));
+      if (code !== 0) return t.skip(`python-socketio could not be installed: ${stderr.trim().split('\n').at(-1)}`);
+    }
+    return chats(t, async ({ ann, room, env }) => {
+      await ann.say(room, 'said before');
+      const demo = new Demo(t, path.join(venv, 'bin/python'), ['chat.py', room, instance.http], { cwd: folder, env });
+      demo.ready = () => demo.prints('said before');
+      return demo;
+    });
+  });
+
+  test('shell: curl and mosquitto_sub', (t) => chats(t, async ({ ann, bob, room, env }) => {
+    const [host, port] = instance.status.devices.split(':');
+    const demo = new Demo(t, './chat.sh', [bob.username, room, host, port, instance.http], { cwd: folder, env });
+    /* It hears only what is said from now on: say something until it does. */
+    demo.ready = () => until('the subscription', async () => {
+      await ann.say(room, 'are you there?');
+      return demo.output.includes('are you there?');
+    }, { every: 300 });
+    return demo;
+  }));
+});
