@@ -26,6 +26,7 @@ describe('the web client', { skip: missing }, () => {
     await page.fill('dialog input[name=name]', room);
     await page.getByRole('button', { name: 'Create' }).click();
     await page.waitForSelector(`#room-title:has-text("${room}")`);
+    await page.waitForSelector('#room-about:has-text("you are its owner")');
     await write(page, 'first words');
     await shows(page, ['first words']);
     await page.reload();
@@ -125,7 +126,7 @@ describe('the web client', { skip: missing }, () => {
     await a.selectOption('dialog select[name=status]', 'DIRECT');
     await a.fill('dialog input[name=name]', bob.username);
     await a.getByRole('button', { name: 'Create' }).click();
-    await a.waitForSelector(`#room-title:has-text("${bob.username}")`);
+    await a.waitForSelector(`#room-title:text-is("${bob.username}")`);
     await write(a, 'psst');
     await toast(b).filter({ hasText: 'direct channel' }).waitFor();
     await openRoom(b, ann.username);

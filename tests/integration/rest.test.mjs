@@ -918,12 +918,11 @@ describe('HTTP', () => {
   test('percent-encoding in paths: a slash is no separator, a bad escape is refused', async () => {
     const ann = await signup(instance);
     check.problem(await ann.rest('GET', '/channels/a%2Fb'), 404, 'room_not_found');
-    const bad = await rawRequest(instance.http, {
-      target: '/api/v1/channels/%zz', headers: { authorization: `Bearer ${ann.accessToken}` },
-    });
-    assert.ok(bad.status >= 400 && bad.status < 500, bad.text);
-    for (const target of ['/channels/%00', '/channels/%ff%fe', '/channels/x/messages?before=%00', '/users/%00']) {
-      const answer = await ann.rest('GET', target);
+    /* Some of these a web server in front refuses by itself. */
+    for (const target of ['/channels/%zz', '/channels/%00', '/channels/%ff%fe', '/channels/x/messages?before=%00', '/users/%00']) {
+      const answer = await rawRequest(instance.http, {
+        target: `/api/v1${target}`, headers: { authorization: `Bearer ${ann.accessToken}` },
+      });
       assert.ok(answer.status >= 400 && answer.status < 500, `${target}: ${answer.status} ${answer.text}`);
     }
   });

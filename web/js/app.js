@@ -138,6 +138,7 @@ class App {
   fill(name) {
     return attempt(async () => {
       const room = this.state.rooms.get(name);
+      room.bare = false;
       await this.loadOlder(room);
       this.state.describe(await api.call("GET", api.channelPath(name)));
       room.unread = 0;
@@ -190,8 +191,9 @@ class App {
   }
 
   async join(name, password) {
-    await this.gateway.command("joinChannel", { name, ...(password ? { password } : {}) });
-    this.open(name);
+    const { room } = await this.gateway.command("joinChannel", { name, ...(password ? { password } : {}) });
+    this.state.enter(room ?? name);
+    this.open(room ?? name);
   }
 
   async block(username) {

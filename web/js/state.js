@@ -97,10 +97,16 @@ export class State extends EventTarget {
     this.changed();
   }
 
+  /** A room of which only the name is known as yet. */
   enter(name) {
-    if (!this.rooms.has(name)) this.rooms.set(name, new Room(name));
+    let room = this.rooms.get(name);
+    if (!room) {
+      room = new Room(name);
+      room.bare = true;
+      this.rooms.set(name, room);
+    }
     this.changed();
-    return this.rooms.get(name);
+    return room;
   }
 
   rename(room, name) {
@@ -190,10 +196,8 @@ const HANDLERS = {
   messageDeleted: replaceMessage,
   memberJoined(state, room, { room: name, username, role }) {
     if (username === state.me) {
-      if (room) return;
-      const fresh = state.enter(name);
-      fresh.role = role ?? null;
-      fresh.stale = true; // its past is to be fetched
+      if (room && !room.bare) return;
+      state.enter(name).role = role ?? null;
       state.dispatchEvent(new CustomEvent("entered", { detail: name }));
       return;
     }

@@ -116,7 +116,8 @@ class Instance {
   async refresh() {
     const text = await devOrFail(['status', '--json', '--data', this.data], 30_000);
     this.status = JSON.parse(text);
-    this.http = this.status.http;
+    /* PARLEY_FRONT: another web server in front of the same instance. */
+    this.http = process.env.PARLEY_FRONT ?? this.status.http;
     return this.status;
   }
 
