@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ROOT, run, started } from '../integration/lib/instance.mjs';
-import { signups, unique } from '../integration/lib/users.mjs';
+import { PASSWORD, User, signups, unique } from '../integration/lib/users.mjs';
 import { until } from '../integration/lib/wait.mjs';
 
 const documents = ['README.md', 'CONTRIBUTING.md'];
@@ -125,4 +125,37 @@ describe('the clients of docs/demo', async () => {
     }, { every: 300 });
     return demo;
   }));
+});
+
+describe('docs/OPERATIONS.md', () => {
+  test('what was dumped while running is there after a restore, and people go on', async (t) => {
+    const text = await readFile(path.join(ROOT, 'docs/OPERATIONS.md'), 'utf8');
+    const commands = [...text.matchAll(/^```sh operations\n([\s\S]*?)^```$/gm)].map(([, block]) => block).join('');
+    const [from, to] = [await started(t), await started(t)];
+    const folder = await mkdtemp(path.join(tmpdir(), 'parley-dump-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const [ann] = await signups(from, 1);
+    const room = unique('kept');
+    await ann.create(room);
+    for (let i = 0; i < 20; i++) await ann.say(room, `kept ${i}`);
+    const before = await ann.allMessages(room);
+    const env = { ...process.env, PG: from.status.pg, PG_OTHER: to.status.pg };
+    const { code, stderr } = await run('bash', ['-e'], { input: commands, cwd: folder, env });
+    assert.equal(code, 0, stderr);
+    const old = [...to.status.pids.brokers, to.status.pids.fcgi];
+    for (const pid of old) process.kill(pid, 'SIGTERM');
+    await until('new processes', async () => {
+      const { brokers, fcgi } = (await to.refresh()).pids;
+      return [...brokers, fcgi].every((pid) => pid && !old.includes(pid));
+    }, { timeout: 30_000 });
+    await to.ready();
+    const again = await until('a login', async () => {
+      const answer = await to.rest('POST', '/auth/login', { body: { username: ann.username, password: PASSWORD } });
+      return answer.status === 200 && new User(to, answer.body);
+    });
+    assert.deepEqual(await again.allMessages(room), before);
+    const client = await again.connect(t);
+    assert.deepEqual(client.history[room], before);
+    assert.equal((await client.must('sendMessage', { room, text: 'and on' })).seq, before.at(-1).seq + 1);
+  });
 });
