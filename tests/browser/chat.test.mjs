@@ -154,6 +154,57 @@ describe('the web client', { skip: missing }, () => {
     await toast(b).filter({ hasText: 'You were banned' }).filter({ hasText: 'selling things' }).waitFor();
     await b.waitForSelector(`#room-list:not(:has-text("${room}"))`);
     await a.waitForSelector(`#member-list:not(:has-text("${bob.username}"))`);
+    await a.getByRole('button', { name: 'Channel settings' }).click();
+    await a.getByRole('button', { name: 'Banned users' }).click();
+    await a.getByRole('button', { name: `Unban ${bob.username}` }).click();
+    await a.waitForFunction(() => document.querySelectorAll('dialog .list li').length === 0);
+    await bob.join(room);
+    await b.locator('#room-list button', { hasText: room }).waitFor();
+  });
+
+  test('who is online is seen, and what was said is found', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const room = unique('seen');
+    await ann.create(room);
+    await bob.join(room);
+    const needle = unique('needle');
+    await bob.say(room, `a ${needle} in a haystack`);
+    const a = await enter(t, browser, instance, ann);
+    await openRoom(a, room);
+    await a.getByRole('button', { name: 'Members' }).click();
+    await a.locator('#member-list').getByRole('button', { name: `${bob.username}, offline` }).waitFor();
+    await enter(t, browser, instance, bob);
+    await a.locator('#member-list').getByRole('button', { name: `${bob.username}, online` }).waitFor();
+    await a.fill('#search-text', needle);
+    await a.press('#search-text', 'Enter');
+    await a.locator('dialog .result', { hasText: needle }).click();
+    await a.waitForSelector(`#messages li.found:has-text("${needle}")`);
+  });
+
+  test('passwords, sessions and the end of an account', async (t) => {
+    const ann = await signup(instance);
+    const [here, there] = [await enter(t, browser, instance, ann), await enter(t, browser, instance, ann)];
+    const account = async (name) => {
+      await here.getByRole('button', { name: 'Account and settings' }).click();
+      await here.locator('dialog').getByRole('button', { name }).click();
+    };
+    await account('Sessions');
+    assert.equal(await here.locator('dialog .list li').count(), 3, 'two browsers, and the one that signed up');
+    await here.keyboard.press('Escape');
+    await account('Change password');
+    await here.fill('dialog input[name=currentPassword]', 'not this one');
+    await here.fill('dialog input[name=password]', 'a better one, surely');
+    await here.locator('dialog').getByRole('button', { name: 'Change' }).click();
+    await here.waitForSelector('dialog .error:not(:empty)');
+    await here.fill('dialog input[name=currentPassword]', PASSWORD);
+    await here.locator('dialog').getByRole('button', { name: 'Change' }).click();
+    await there.waitForSelector('#door:not([hidden])');
+    await account('Delete account');
+    await here.fill('dialog input[name=currentPassword]', 'a better one, surely');
+    await here.locator('dialog').getByRole('button', { name: 'Delete for good' }).click();
+    await here.waitForSelector('#door:not([hidden])');
+    const answer = await instance.rest('POST', '/auth/login', { body: { username: ann.username, password: 'a better one, surely' } });
+    assert.equal(answer.status, 401);
   });
 
   test('history comes as one scrolls up, and what was looked at stays', async (t) => {

@@ -1,7 +1,7 @@
 /* The list of my channels, and the dialogs to find, make and change one. */
 import * as api from "./api.js";
 import { ask, attempt, confirmed } from "./dialogs.js";
-import { avatar, byId, h, icon, reconcile } from "./dom.js";
+import { avatar, byId, h, icon, reconcile, whenOf } from "./dom.js";
 
 const STATUSES = [["PUBLIC", "Public: anyone may join"], ["PRIVATE", "Private: with a password"]];
 
@@ -105,7 +105,11 @@ export class Rooms {
     if (!room || room.status === "DIRECT") return undefined;
     const own = room.role === "OWNER";
     const leave = { label: "Leave", danger: true, run: () => app.gateway.command("leaveChannel", { name: room.name }) };
-    if (!own) return ask({ title: room.name, text: `A ${room.status.toLowerCase()} channel.`, actions: [leave] });
+    const banned = { label: "Banned users", run: () => { queueMicrotask(() => attempt(() => this.bans(room))); } };
+    if (!own) {
+      const actions = room.role === "ADMIN" ? [banned, leave] : [leave];
+      return ask({ title: room.name, text: `A ${room.status.toLowerCase()} channel.`, actions });
+    }
     return ask({
       title: `Settings of ${room.name}`,
       fields: [
@@ -115,10 +119,28 @@ export class Rooms {
       ],
       actions: [
         { label: "Save", primary: true, run: (values) => this.save(room, values) },
+        banned,
         leave,
         { label: "Delete", danger: true, run: () => this.remove(room) },
       ],
     });
+  }
+
+  async bans(room) {
+    const bans = await api.all(api.channelPath(room.name, "/bans"), "bans");
+    const items = bans.map(({ username, until, reason }) => {
+      const item = h("li", { class: "row" },
+        h("span", { class: "grow" }, username, h("small", { class: "hint" }, ` ${until ? `until ${whenOf(until)}` : "for good"}${reason ? `: ${reason}` : ""}`)),
+        h("button", {
+          type: "button", "aria-label": `Unban ${username}`,
+          onclick: () => attempt(async () => {
+            await this.app.gateway.command("unbanUser", { room: room.name, username });
+            item.remove();
+          }),
+        }, "Unban"));
+      return item;
+    });
+    return ask({ title: `Banned from ${room.name}`, text: items.length ? null : "Nobody.", content: [h("ul", { class: "list" }, items)] });
   }
 
   save(room, { newName, status, password }) {

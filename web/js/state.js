@@ -227,12 +227,13 @@ const HANDLERS = {
     if (typing) room.typing.set(username, Date.now() + TYPING_MS);
     else room.typing.delete(username);
   },
-  presence(state, room, { online = [], offline = [] }) {
+  presence(state, room, { online = [], offline = [], complete }) {
+    if (complete) room.online.clear();
     for (const username of online) room.online.add(username);
     for (const username of offline) room.online.delete(username);
     for (const each of room.members ?? []) {
       if (online.includes(each.username)) each.online = true;
-      if (offline.includes(each.username)) each.online = false;
+      else if (complete || offline.includes(each.username)) each.online = false;
     }
   },
   readMarker(state, room, { username, seq }) {
