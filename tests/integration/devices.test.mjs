@@ -466,10 +466,12 @@ test('while PostgreSQL stands still, no device waits for it that is known', asyn
   for (const pid of [postmaster, ...children]) process.kill(pid, 'SIGSTOP');
   try {
     const fresh = device(t, instance, other.user);
+    const row = (seq, text) => JSON.stringify(['newMessage',
+      { room: other.name, seq: Number(seq), kind: 'text', sender: 'parley', text, date: new Date().toISOString() }]);
     for (let i = 0; i < 50; i++) {
       const began = performance.now();
       const seq = String(lastSeq + 1 + i);
-      const payload = JSON.stringify(['newMessage', { room: other.name, seq: Number(seq), text: `still ${i}` }]);
+      const payload = row(seq, `still ${i}`);
       await run('mosquitto_pub', [...own, '-q', '1', '-t', other.topic, '-m', payload,
         '-D', 'publish', 'user-property', 'seq', seq, '-D', 'publish', 'user-property', 'kind', 'text']);
       const seen = await other.phone.text(`still ${i}`);
@@ -478,7 +480,7 @@ test('while PostgreSQL stands still, no device waits for it that is known', asyn
     const late = await fresh;
     assert.deepEqual(await late.subscribe([other.topic]), [1], 'granted, as nothing is known');
     for (let i = 0; i < 25; i++) {
-      await run('mosquitto_pub', [...own, '-q', '1', '-t', other.topic, '-m', `["newMessage",{"seq":${lastSeq + 51 + i},"text":"held ${i}"}]`,
+      await run('mosquitto_pub', [...own, '-q', '1', '-t', other.topic, '-m', row(lastSeq + 51 + i, `held ${i}`),
         '-D', 'publish', 'user-property', 'seq', String(lastSeq + 51 + i), '-D', 'publish', 'user-property', 'kind', 'text']);
     }
     await other.phone.text('held 24');

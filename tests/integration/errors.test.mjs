@@ -82,6 +82,10 @@ describe('over REST', () => {
     token: operation.isPublic ? undefined : place.user.accessToken, values: place.values, ...options,
   });
 
+  test('the worker is alive and ready', async () => {
+    for (const target of ['/healthz', '/readyz']) assert.equal((await instance.rest('GET', target, { base: '' })).status, 200);
+  });
+
   test('without a token: unauthenticated', () => expectAll(401, 'unauthenticated', (operation) =>
     (operation.isPublic ? undefined : send(operation, { token: undefined }))));
 

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { started } from './lib/instance.mjs';
 import { liveRows, readLog } from './lib/logs.mjs';
+import { subscribe } from './lib/mqtt.mjs';
 import { RawClient, connect } from './lib/socket.mjs';
 import { Traffic } from './lib/traffic.mjs';
 import { signups, unique } from './lib/users.mjs';
@@ -167,6 +168,7 @@ test('what was written and never arrived, while the broker believes the socket c
 
 test('another broker, and back again', async (t) => {
   const { ann, room, client, id } = await scene(t);
+  const claims = await subscribe(t, instance, 'parley/v1/brokers/#');
   for (const broker of [1, 0, 1, 1]) {
     await cut(client);
     await ann.say(room, `to ${broker}`);
@@ -174,6 +176,9 @@ test('another broker, and back again', async (t) => {
     await restoredWith(client, from, [`to ${broker}`]);
     assert.equal(client.socket.id, id);
   }
+  const isClaim = (each) => each.topic === 'parley/v1/brokers/all/claims';
+  await claims.waitFor('a claim', isClaim);
+  await claims.waitFor('an answer', (each) => !isClaim(each));
 });
 
 test('a broker that is stopped gently, with clients connected and gone', async (t) => {

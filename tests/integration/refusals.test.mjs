@@ -44,12 +44,18 @@ async function operationsRefuse(status, code, user, values, bodies = {}, except 
   }
 }
 
-/** The same for commands; `values` replace fields of their examples. */
+/** The first example of a command, with its fields that are in `values` replaced. */
+function askFor(command, values) {
+  const body = { ...events.document.components.messages[command.id].examples[0].payload };
+  for (const [field, value] of Object.entries(values)) if (field in body) body[field] = value;
+  return body;
+}
+
+/** The same for commands. */
 async function commandsRefuse(t, code, user, values, bodies = {}, except = []) {
   const client = await connect(t, instance.http, { token: user.accessToken, auth: { history: 0 } });
   for (const command of commands.filter((each) => says(each, code) && !except.includes(each.name))) {
-    const body = bodies[command.name] ?? { ...events.document.components.messages[command.id].examples[0].payload };
-    for (const [field, value] of Object.entries(values)) if (field in body) body[field] = value;
+    const body = bodies[command.name] ?? askFor(command, values);
     const ack = await client.command(command.name, body);
     assert.equal(`${command.name} ${ack.code}`, `${command.name} ${code}`, JSON.stringify(ack));
   }
@@ -120,6 +126,41 @@ describe('what a member may not', () => {
   });
 });
 
+describe('banned, muted, blocked, the last owner', () => {
+  test('who is banned', async (t) => {
+    const { ann, bob, name } = await scene();
+    const { seq } = await bob.say(name, 'mine');
+    await ann.must('PUT', `/channels/${name}/bans/${bob.username}`, { body: {} });
+    await operationsRefuse(403, 'banned', bob, { name, seq });
+    await commandsRefuse(t, 'banned', bob, { name, room: name, seq });
+  });
+
+  test('who is muted', async (t) => {
+    const { ann, bob, name } = await scene();
+    const { seq } = await bob.say(name, 'mine');
+    await ann.must('PUT', `/channels/${name}/mutes/${bob.username}`, { body: {} });
+    await operationsRefuse(403, 'muted', bob, { name, seq });
+    await commandsRefuse(t, 'muted', bob, { name, room: name, seq });
+  });
+
+  test('who is blocked by the other', async (t) => {
+    const { ann, bob, carl } = await scene();
+    const { name } = await ann.create(bob.username, 'DIRECT');
+    const { seq } = await bob.say(name, 'mine');
+    await ann.must('PUT', `/users/me/blocks/${bob.username}`);
+    await carl.must('PUT', `/users/me/blocks/${bob.username}`);
+    const bodies = { createChannel: { name: carl.username, status: 'DIRECT' } };
+    await operationsRefuse(403, 'blocked', bob, { name, seq }, bodies);
+    await commandsRefuse(t, 'blocked', bob, { name, room: name, seq }, bodies);
+  });
+
+  test('an owner who would step down', async (t) => {
+    const { ann, name } = await scene();
+    await operationsRefuse(409, 'last_owner', ann, { name, username: ann.username }, {}, ['deleteMe']);
+    await commandsRefuse(t, 'last_owner', ann, { room: name, username: ann.username });
+  });
+});
+
 describe('too often', () => {
   let place;
   let closed;
@@ -165,8 +206,7 @@ describe('too often', () => {
       const values = { room: place.name, username: place.carl.username, seq: place.seq };
       let ack;
       for (let tries = 0; tries < 150 && ack?.code !== 'rate_limited'; tries++) {
-        const body = bodyFor(command.name) ?? { ...events.document.components.messages[command.id].examples[0].payload };
-        for (const [field, value] of Object.entries(values)) if (field in body) body[field] = value;
+        const body = bodyFor(command.name) ?? askFor(command, values);
         ack = await client.command(command.name, body);
         /* A read has no rate; too many that wait are refused. */
         if (command.name === 'getHistory') {

@@ -130,14 +130,20 @@ export class Events {
     this.judge('the CONNECT payload', this.commands.get('CONNECT').id, auth, OPEN);
   }
 
-  /** A message on a topic: payload is text, props the user properties. */
+  /** A device published on a topic, whatever it was. */
+  publishedTo(topic) {
+    const found = this.topics.find((each) => each.pattern.test(topic));
+    if (found) note({ kind: 'topic', name: found.name });
+  }
+
+  /** A message on a topic: payload is text, props the user properties (MQTT 5; else undefined). */
   published({ topic, qos, retain, payload, props }) {
     const found = this.topics.find((each) => each.pattern.test(topic));
     if (!found) {
       complain(`the topic ${topic.replace(/\d+/g, '0')} is not described`, payload?.slice?.(0, 200));
       return;
     }
-    note({ kind: 'topic', name: found.name, of: props.kind });
+    note({ kind: 'topic', name: found.name });
     if (retain) complain(`a retained message on ${found.name}`, topic);
     const qosDescribed = found.channel.bindings?.mqtt?.['x-qos'];
     if (qosDescribed !== undefined && qos !== undefined && qos > qosDescribed) complain(`QoS ${qos} on ${found.name}`, topic);
@@ -156,11 +162,11 @@ export class Events {
     for (const reference of Object.values(found.channel.messages)) {
       const id = nameOf(reference);
       const wrong = this.wrong(id, body)
-        ?? (this.document.components.messages[id].headers ? this.wrong(id, props, { part: 'headers' }) : undefined);
+        ?? (props && this.document.components.messages[id].headers ? this.wrong(id, props, { part: 'headers' }) : undefined);
       if (!wrong) return;
       problems.push(`${id}: ${wrong}`);
     }
-    complain(`${found.name} ${props.kind ?? ''}: ${problems.join('; ')}`, JSON.stringify({ body, props }).slice(0, 600));
+    complain(`${found.name} ${props?.kind ?? ''}: ${problems.join('; ')}`, JSON.stringify({ body, props }).slice(0, 600));
   }
 }
 

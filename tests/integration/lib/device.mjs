@@ -1,5 +1,6 @@
 /* MQTT devices: the npm client, unmodified, with everything it receives kept in order. */
 import mqtt from 'mqtt';
+import { events as described } from './asyncapi.mjs';
 import { unique } from './users.mjs';
 import { within } from './wait.mjs';
 
@@ -19,6 +20,7 @@ export class Device {
       };
       try { message.body = JSON.parse(text); } catch { /* passing news need not be JSON here */ }
       this.messages.push(message);
+      described.published({ ...message, props: packet.properties?.userProperties });
       for (const check of [...this.waiting]) check();
     });
   }
@@ -66,6 +68,7 @@ export class Device {
   publish(topic, payload, { qos = 1, ...options } = {}) {
     return within('PUBACK', new Promise((resolve) => {
       this.client.publish(topic, payload, { qos, ...options }, (error, packet) => {
+        if (!error) described.publishedTo(topic);
         resolve(error ? error.code ?? String(error) : packet?.reasonCode ?? 0);
       });
     }));

@@ -50,7 +50,7 @@ export class Client {
     socket.onAny((event, ...args) => {
       this.inbox.push({ event, body: args[0], args, at: performance.now() });
       described.received(event, args[0]);
-      if (event === 'updateChatHistory') described.connected(socket.auth);
+      if (event === 'updateChatHistory' && typeof socket.auth === 'object') described.connected(socket.auth);
     });
     socket.onAnyOutgoing((event) => described.sent(event));
     socket.on('connect', () => this.inbox.push({ event: '(connect)', body: socket.id }));
