@@ -53,12 +53,15 @@ function open(port, text, until) {
   });
 }
 
+// Resolves with the next bytes, or with the end: on a busy machine a session may time out in the middle.
+const answer = (socket) =>
+  new Promise((resolve) => socket.destroyed ? resolve() : socket.once("data", resolve).once("close", resolve));
+
 async function idleWebsocket(port) {
   const { socket } = await open(port, upgrade(""), /"maxPayload":\d+\}/);
-  await new Promise((resolve) => {
-    socket.once("data", resolve);
-    socket.write(frame("40"));
-  });
+  const answered = answer(socket);
+  socket.write(frame("40"));
+  await answered;
   return socket;
 }
 
@@ -122,10 +125,10 @@ const lives = [
     const { socket, sid } = await handshake(port);
     const { socket: ws } = await open(port, upgrade(`&sid=${sid}`), /\r\n\r\n/);
     ws.write(frame("2probe"));
-    await new Promise((resolve) => ws.once("data", resolve));
+    await answer(ws);
     ws.write(frame("5"));
     ws.write(frame("40"));
-    await new Promise((resolve) => ws.once("data", resolve));
+    await answer(ws);
     close([socket, ws]);
   },
   async (port) => { // the upgrade is given up after the probe
