@@ -178,6 +178,11 @@ static enum ctl_exit migrate(struct ctl *ctl, const struct plan *plan)
         if (err)
             status = ctl_failed(err, plan->items[i].name);
     }
+    if (status == CTL_OK) {
+        err = migration_settle(ctl->db);
+        if (err)
+            status = ctl_failed(err, "looking for rows of another cluster");
+    }
     if (status == CTL_OK)
         report(ctl, plan, applied);
     return status;

@@ -77,6 +77,23 @@ enum err migration_apply(struct db *db, const struct migration *migration)
     return err;
 }
 
+/* What is not in the index of messages yet gets the id of this transaction, and is found there. */
+static const char settle[] =
+    "do $$ begin\n"
+    "if to_regclass('search_state') is null then return; end if;\n"
+    "update room_event set xid = case when xid >= (select coalesce(max(xid::text::bigint), 0)::text"
+    "  from search_state)::xid8 then pg_current_xact_id() else '0' end\n"
+    "  where xid >= pg_snapshot_xmax(pg_current_snapshot());\n"
+    "update inbox_event set xid = '0' where xid >= pg_snapshot_xmax(pg_current_snapshot());\n"
+    "update search_state set xid = pg_current_xact_id()\n"
+    "  where xid >= pg_snapshot_xmax(pg_current_snapshot());\n"
+    "end $$";
+
+enum err migration_settle(struct db *db)
+{
+    return db_exec_script(db, "settle", settle, SCRIPT_TIMEOUT_MS);
+}
+
 enum err migration_version(struct db *db, int64_t *version)
 {
     struct db_result rows = {0};

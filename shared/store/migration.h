@@ -27,6 +27,11 @@ enum err migration_find(struct db *db, int64_t version, bool *applied,
 /* Run it and remember it, in one transaction. */
 enum err migration_apply(struct db *db, const struct migration *migration) MUST_CHECK;
 
+/* Rows that a restore brought from another cluster carry transaction ids of its own, which may lie
+ * ahead here: the sweep would find them anew every time, and the index of messages wait for them.
+ * Such ids become ones of the past. Costs nothing where there are none. */
+enum err migration_settle(struct db *db) MUST_CHECK;
+
 /* The highest version applied; 0: none. */
 enum err migration_version(struct db *db, int64_t *version) MUST_CHECK;
 

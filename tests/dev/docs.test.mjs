@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -139,7 +139,10 @@ describe('docs/OPERATIONS.md', () => {
     await ann.create(room);
     for (let i = 0; i < 20; i++) await ann.say(room, `kept ${i}`);
     const before = await ann.allMessages(room);
-    const env = { ...process.env, PG: from.status.pg, PG_OTHER: to.status.pg };
+    const bin = path.join(folder, 'bin');
+    await mkdir(bin);
+    await writeFile(path.join(bin, 'parleyctl'), `#!/bin/sh\nexec ${path.join(ROOT, 'build/parleyctl')} "$@" --dir ${path.join(ROOT, 'sql')}\n`, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, PG: from.status.pg, PG_OTHER: to.status.pg };
     const { code, stderr } = await run('bash', ['-e'], { input: commands, cwd: folder, env });
     assert.equal(code, 0, stderr);
     const old = [...to.status.pids.brokers, to.status.pids.fcgi];

@@ -74,6 +74,26 @@ expect 1 'no migrations' 'an empty folder is refused' \
 expect 3 'did not answer' 'no server' \
     "$ctl" --conninfo 'host=/nonexistent dbname=x' migrate --dir "$root/sql"
 
+# ---- rows restored from another cluster ----
+restored=$(echo "$PARLEY_TEST_PG_OWNER" | sed 's/dbname=[^ ]*/dbname=restored/')
+psql -q "$PARLEY_TEST_PG_SUPER" -c 'create database restored owner parley_owner' || exit 99
+migrate_all() {
+    "$ctl" --conninfo "$restored" migrate --dir "$root/sql"
+}
+rows() {
+    psql -qAt "$restored" -c "$1"
+}
+expect 0 'the schema is at version' 'migrate, all of them' migrate_all
+rows "insert into room_event (room_id, seq, kind, at, xid) values (99, 1, 1, now(), '900000000'),
+    (99, 2, 1, now(), '900000002'), (99, 3, 1, now(), '3')" || exit 99
+rows "update search_state set xid = '900000001'" || exit 99
+expect 0 'the schema is at version' 'migrate after a restore' migrate_all
+expect 0 '^0$' 'no row is of the future' rows \
+    'select count(*) from room_event where xid >= pg_snapshot_xmax(pg_current_snapshot())'
+expect 0 '^1:0 2:t 3:3$' 'what was indexed is past, what was not is still to come' rows \
+    "select string_agg(seq || ':' || case when seq = 2 then (xid >= (select xid from search_state))::text::char(1)
+        else xid::text end, ' ' order by seq) from room_event where room_id = 99"
+
 # ---- users and tokens ----
 expect 0 'user alice added' 'user add' add_user alice 'correct horse'
 expect 1 'already taken' 'a name is used once' add_user ALICE 'correct horse'
