@@ -111,6 +111,20 @@ test('joins, leaves, bans, mutes and sends at once, over two brokers and REST', 
   }
 });
 
+test('batches into many rooms from two brokers do not block each other', { timeout: 60_000 }, async (t) => {
+  const { users, rooms, topics } = await scene(instance, { users: 4, rooms: 8 });
+  const noDeadlock = await watchDeadlocks(instance);
+  const clients = await Promise.all(users.map((user, i) => connect(t, instance.status.brokers[i % 2], { token: user.accessToken, auth: { history: 0 } })));
+  for (let round = 0; round < (LONG ? 200 : 15); round++) {
+    const answers = await Promise.all(clients.flatMap((client) => [...rooms, ...rooms, ...rooms]
+      .map((room) => client.ask('sendMessage', { room, text: unique('b') }))));
+    for (const answer of answers) assert.equal(answer.code, undefined, JSON.stringify(answer));
+  }
+  await delay(1100); /* PostgreSQL's statistics come once a second */
+  await noDeadlock();
+  for (const room of rooms) await readLog(instance, topics[room]);
+});
+
 for (const front of ['REST', 'socket']) test(`a send over ${front} that waits for the room while its session ends is not written`, async (t) => {
   const { users: [ann, bob], rooms: [room], topics } = await scene(instance, { users: 2, rooms: 1 });
   const client = await connect(t, instance.status.brokers[0], { token: bob.accessToken });
