@@ -6,6 +6,5 @@ const socket = io(url, { auth: { token: process.env.TOKEN, recovery: true } });
 const print = (m) => m.room === room && console.log(`${m.sender ?? "*"}: ${m.text}`);
 socket.on("updateChatHistory", (rooms) => (rooms[room] ?? []).forEach(print));
 socket.on("newMessage", print);
-socket.on("accessDenied", ({ message }) => console.error(message));
 socket.emit("joinChannel", { name: room });
 createInterface({ input: process.stdin }).on("line", (text) => socket.emit("sendMessage", { room, text }));

@@ -5,7 +5,6 @@ client = socketio.Client()
 show = lambda m: m["room"] == room and print(f'{m["sender"] or "*"}: {m["text"]}', flush=True)
 client.on("updateChatHistory", lambda rooms: [show(m) for m in rooms.get(room, [])])
 client.on("newMessage", show)
-client.on("accessDenied", lambda e: print(e["message"], file=sys.stderr))
 client.connect(url, auth={"token": os.environ["TOKEN"]})
 client.emit("joinChannel", {"name": room})
 for line in sys.stdin:

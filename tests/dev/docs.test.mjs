@@ -127,7 +127,43 @@ describe('the clients of docs/demo', async () => {
   }));
 });
 
+describe('docs/EVENTS.md', () => {
+  test('its device hears itself, and the answer to what it says', async (t) => {
+    const text = await readFile(path.join(ROOT, 'docs/EVENTS.md'), 'utf8');
+    const [sub, pub] = ['sub', 'pub'].map((which) => new RegExp(`^ {4}(mosquitto_${which} [^\\n]*NAME[^\\n]*\\\\\\n.*)$`, 'm').exec(text)[1]);
+    const instance = await started(t);
+    const [ann] = await signups(instance, 1);
+    const { topic } = await ann.create('greenhouse');
+    const env = {
+      ...process.env, PORT: instance.status.devices.split(':')[1], NAME: ann.username, TOKEN: ann.accessToken, TOPIC: topic,
+    };
+    const device = new Demo(t, 'bash', ['-c', sub], { env });
+    await until('the device to hear', async () => {
+      await ann.say('greenhouse', 'is it warm?');
+      return device.output.includes('is it warm?');
+    }, { every: 300 });
+    const said = await run('bash', ['-c', pub], { env });
+    assert.equal(said.code, 0, said.stderr);
+    await device.prints('21.5 C');
+    await device.prints('sendMessageSuccess');
+  });
+});
+
 describe('docs/OPERATIONS.md', () => {
+  test('make install puts everything where the units and the examples expect it', async (t) => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'parley-install-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const made = await run('make', ['-C', path.join(ROOT, 'build'), 'install', `DESTDIR=${folder}`], { timeout: 300_000 });
+    assert.equal(made.code, 0, made.stderr.slice(-2000));
+    const prefix = path.join(folder, 'usr/local');
+    for (const name of ['sbin/parley-broker', 'sbin/parley-fcgi', 'bin/parleyctl', 'lib/parley/parley-devices.so', 'share/parley/sql/0001_init.sql']) {
+      assert.ok(existsSync(path.join(prefix, name)), name);
+    }
+    const { code, stdout } = await run(path.join(prefix, 'bin/parleyctl'), ['--help']);
+    assert.equal(code, 0);
+    assert.match(stdout, /migrate/);
+  });
+
   test('what was dumped while running is there after a restore, and people go on', async (t) => {
     const text = await readFile(path.join(ROOT, 'docs/OPERATIONS.md'), 'utf8');
     const commands = [...text.matchAll(/^```sh operations\n([\s\S]*?)^```$/gm)].map(([, block]) => block).join('');
