@@ -27,6 +27,7 @@ struct call {
     struct request *request;
     struct response *response;
     struct chat_actor actor; /* who asks; zeroed where the route needs no authentication */
+    int64_t key_id;          /* ... of an API key; 0: none */
     enum err refusal;        /* not ERR_OK: answer nothing but this */
 };
 

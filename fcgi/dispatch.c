@@ -8,6 +8,7 @@
 #include "fcgi/routes.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "shared/chat/publish.h"
 
 #define REFUSED_RETRY_MS 1000
 
@@ -94,6 +95,15 @@ static enum err authenticate(struct call *call)
     return chat_authenticate(call->app->chat, token, call->request->address, &call->actor);
 }
 
+static enum err authenticate_key(struct call *call)
+{
+    struct span key = request_header(call->request, "HTTP_X_API_KEY");
+
+    if (!span_present(key))
+        key = request_header(call->request, "HTTP_AUTHORIZATION");
+    return span_present(key) ? chat_key_check(call->db, key, &call->key_id) : ERR_UNAUTHENTICATED;
+}
+
 static bool takes_body(enum method method, const struct route *route)
 {
     if (route->flags & ROUTE_IGNORES_BODY)
@@ -120,6 +130,8 @@ static void run_route(struct call *call, const struct route *route,
     }
     if (route->flags & ROUTE_AUTH)
         err = authenticate(call);
+    if (route->flags & ROUTE_KEY)
+        err = authenticate_key(call);
     if (!err && takes_body(call->request->method, route))
         err = request_read_body(call->request, limits);
     if (err) {

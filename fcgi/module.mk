@@ -14,6 +14,7 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/account.c fcgi/auth.c fcgi/users.c fcgi/channels.c fcgi/members.c fcgi/messages.c fcgi/history.c \
 	fcgi/blocks.c fcgi/search.c \
 	fcgi/moderation.c \
+	fcgi/push.c \
 	fcgi/health.c \
 	fcgi/lane.c fcgi/lane.h \
 	fcgi/worker.c fcgi/worker.h \

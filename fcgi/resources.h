@@ -64,6 +64,9 @@ void search_get(struct call *call);
 void history_get(struct call *call);
 void sync_post(struct call *call);
 
+/* POST /publish. */
+void publish_post(struct call *call);
+
 /* GET /healthz and /readyz. */
 void health_live(struct call *call);
 void health_ready(struct call *call);

@@ -51,6 +51,7 @@ static const struct route routes[] = {
     {METHOD_GET,    API_BASE "/search",                         ROUTE_AUTH,   search_get},
     {METHOD_GET,    API_BASE "/history",                        ROUTE_AUTH,   history_get},
     {METHOD_POST,   API_BASE "/sync",                           ROUTE_AUTH,   sync_post},
+    {METHOD_POST,   API_BASE "/publish",                        ROUTE_KEY,    publish_post},
     {METHOD_GET,    "/healthz",                                 ROUTE_PUBLIC, health_live},
     {METHOD_GET,    "/readyz",                                  ROUTE_PUBLIC, health_ready},
 };
@@ -116,5 +117,5 @@ void route_print(FILE *out)
 {
     for (size_t i = 0; i < ROUTE_COUNT; i++)
         fprintf(out, "%s %s %s\n", method_name(routes[i].method), routes[i].pattern,
-                routes[i].flags & ROUTE_AUTH ? "auth" : "public");
+                routes[i].flags & (ROUTE_AUTH | ROUTE_KEY) ? "auth" : "public");
 }

@@ -14,7 +14,8 @@ enum {
     ROUTE_AUTH = 1,
     ROUTE_IGNORES_BODY = 2, /* whatever it is */
     ROUTE_TAKES_BODY = 4,   /* of a method that has none as a rule (DELETE) */
-    ROUTE_SLOW = 8          /* hashes a password of an account */
+    ROUTE_SLOW = 8,         /* hashes a password of an account */
+    ROUTE_KEY = 16          /* for a site's backend: an API key */
 };
 
 struct route {

@@ -4,6 +4,7 @@
  */
 #include "broker/gateway/command.h"
 
+#include "broker/gateway/app_event.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/news.h"
 #include "broker/gateway/relay.h"
@@ -38,9 +39,8 @@ static bool is_read(const struct command_job *job)
 
 /* ---- answers ---- */
 
-/* `body` as the event `name` and, if asked for, as the ack. */
-static void answer_with(struct client *client, const char *name, struct span body, bool has_ack,
-                        uint64_t ack_id)
+void command_answer(struct client *client, const char *name, struct span body, bool has_ack,
+                    uint64_t ack_id)
 {
     struct buf out;
     struct json_writer w;
@@ -78,8 +78,8 @@ static void answer(struct command_job *job)
         return;
     buf_init(&body, BUF_MAX_DEFAULT);
     chat_command_body(job->command, &body);
-    answer_with(job->client, err == ERR_OK ? def->success_event : def->error_event, buf_span(&body),
-                job->has_ack, job->ack_id);
+    command_answer(job->client, err == ERR_OK ? def->success_event : def->error_event,
+                   buf_span(&body), job->has_ack, job->ack_id);
     buf_release(&body);
 }
 
@@ -94,7 +94,7 @@ static void answer_unknown(struct client *client, const struct sio_event *event)
     json_cstr(&w, "message", "There is no such event.");
     json_cstr(&w, "code", err_code(ERR_VALIDATION_FAILED));
     json_object_end(&w);
-    answer_with(client, "error", buf_span(&body), event->has_ack, event->ack_id);
+    command_answer(client, "error", buf_span(&body), event->has_ack, event->ack_id);
     buf_release(&body);
 }
 
@@ -302,7 +302,8 @@ void command_on_event(struct sio_socket *socket, const struct sio_event *event)
         return;
     }
     if (!def) {
-        answer_unknown(client, event);
+        if (!app_event_take(client, event))
+            answer_unknown(client, event);
         return;
     }
     job = job_new(client, def, event);

@@ -20,4 +20,8 @@ void command_drop_waiting(struct client *client);
  * list. */
 void command_deliver_events(struct gateway *gateway, struct event_list *events);
 
+/* Answer an event: `body` as the event `name` and, if asked for, as the ack. */
+void command_answer(struct client *client, const char *name, struct span body, bool has_ack,
+                    uint64_t ack_id);
+
 #endif

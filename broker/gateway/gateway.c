@@ -1,6 +1,7 @@
 /* Putting the broker together and taking it apart. */
 #include "broker/gateway/gateway.h"
 
+#include "broker/gateway/app_event.h"
 #include "broker/gateway/client.h"
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
@@ -111,6 +112,7 @@ enum err gateway_start(struct loop *loop, const struct conf *conf, struct gatewa
     gateway->repair = repair_new(gateway);
     gateway->recovery = recovery_new(gateway);
     gateway->typing = typing_new(gateway);
+    gateway->app_events = app_events_new(conf);
     gateway->presence = presence_new(gateway);
     gateway->relay = relay_new(gateway);
     gateway->sio = make_server(gateway);
@@ -211,6 +213,7 @@ void gateway_stop(struct gateway *gateway)
     repair_free(gateway->repair);
     recovery_free(gateway->recovery);
     typing_free(gateway->typing);
+    app_events_free(gateway->app_events);
     presence_free(gateway->presence);
     idmap_release(&gateway->users);
     idmap_release(&gateway->rooms);

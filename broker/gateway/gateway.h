@@ -10,6 +10,7 @@
  *   news.c     passing news: typing.c, presence.c (announce.c: as events), ...
  *   roomname.c which room a name leads to   expiry.c   mutes and bans that run out
  *   command.c  events from clients -> chat commands -> answers      device.c  the same of devices
+ *   app_event.c a site's own events, to its backend
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c
  *              what is known of them; claim.c getting them from other brokers; restore.c replaying
  *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
@@ -31,6 +32,7 @@ struct probe;
 struct recovery;
 struct typing;
 struct presence;
+struct app_events;
 struct expiry;
 struct indexer;
 
@@ -62,7 +64,8 @@ struct gateway {
     struct hash_key name_key;
     struct typing *typing;
     struct presence *presence; /* NULL: turned off */
-    struct list empty;         /* livelogs that may go at the end of the turn */
+    struct app_events *app_events;
+    struct list empty; /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
     int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */
     char id[64];                    /* this broker's name */

@@ -4,6 +4,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/absence.c broker/gateway/absence.h \
 	broker/gateway/backlog.c broker/gateway/backlog.h \
 	broker/gateway/announce.c broker/gateway/announce.h \
+	broker/gateway/app_event.c broker/gateway/app_event.h \
 	broker/gateway/catchup.c broker/gateway/catchup.h \
 	broker/gateway/claim.c broker/gateway/claim.h \
 	broker/gateway/client.c broker/gateway/client.h \

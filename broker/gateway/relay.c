@@ -378,6 +378,14 @@ void relay_refuse_devices(struct relay *relay)
         loop_defer(relay->gateway->loop, &relay->flush);
 }
 
+enum err relay_pass(struct relay *relay, const char *topic, struct span payload)
+{
+    if (bus_publish(relay->bus, topic, payload, NULL, 0, 1) != ERR_OK)
+        return ERR_UNAVAILABLE;
+    loop_defer(relay->gateway->loop, &relay->flush);
+    return ERR_OK;
+}
+
 void relay_probe(struct relay *relay)
 {
     relay_send(relay, relay->own_topic, span_of(PROBE));

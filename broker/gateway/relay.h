@@ -34,6 +34,9 @@ void relay_answer(struct relay *relay, const char *topic, struct span payload,
 /* Take no more commands of devices: the other brokers get them. */
 void relay_refuse_devices(struct relay *relay);
 
+/* Publish for others than parley, QoS 1. ERR_UNAVAILABLE: not now. */
+enum err relay_pass(struct relay *relay, const char *topic, struct span payload) MUST_CHECK;
+
 /* The readiness probe: publish to this broker's own topic; when did the last one come back?
  * (loop_now ms; 0: never) */
 void relay_probe(struct relay *relay);

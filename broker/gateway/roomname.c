@@ -1,6 +1,7 @@
 /* Names of live rooms, see roomname.h. Only hashes of the folded names are kept. */
 #include "broker/gateway/roomname.h"
 
+#include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/mem.h"
@@ -90,4 +91,23 @@ struct room *room_name_find(struct gateway *gateway, struct span name)
     int64_t key = key_of(gateway, name);
 
     return key != 0 ? idmap_get(&gateway->room_names, key) : NULL;
+}
+
+struct membership *room_name_member(const struct client *client, struct span name)
+{
+    struct room *room = room_name_find(client->gateway, name);
+    int64_t key;
+
+    if (room)
+        return client_room(client, room->live.id);
+    if (client->state == CLIENT_LIVE)
+        return NULL;
+    key = key_of(client->gateway, name);
+    for (size_t i = 0; key != 0 && i < client->room_count; i++) {
+        const char *its = client->rooms[i]->name;
+
+        if (its && key_of(client->gateway, span_of(its)) == key)
+            return client->rooms[i];
+    }
+    return NULL;
 }

@@ -18,4 +18,7 @@ void room_name_forget(struct room *room);
 /* NULL: no room that is live here has or had that name (any bytes). */
 struct room *room_name_find(struct gateway *gateway, struct span name);
 
+/* The client's membership of the room with that name, also while it is not live yet; NULL: none. */
+struct membership *room_name_member(const struct client *client, struct span name);
+
 #endif

@@ -42,6 +42,9 @@ struct chat *chat_new(const struct conf *conf)
     chat->private_rooms = limit_new(conf, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, HOUR_MS);
     chat->passwords = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES, 5 * MINUTE_MS);
     chat->password_sources = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES_ADDRESS, 5 * MINUTE_MS);
+    chat->publishes =
+        bucket_table_new((int)conf_int(conf, CONF_LIMIT_PUBLISHES_PER_S), SECOND_MS,
+                         (int)conf_int(conf, CONF_LIMIT_PUBLISHES_PER_S) * 2 + 1, BUCKETS_MAX);
     chat->signups = limit_new(conf, CONF_LIMIT_SIGNUPS_PER_HOUR, HOUR_MS);
     return chat;
 }
@@ -58,6 +61,7 @@ void chat_free(struct chat *chat)
     bucket_table_free(chat->passwords);
     bucket_table_free(chat->password_sources);
     bucket_table_free(chat->signups);
+    bucket_table_free(chat->publishes);
     gate_release(&chat->gate);
     mem_free(chat);
 }
@@ -98,6 +102,11 @@ int64_t chat_limit_command(struct chat *chat, int64_t user_id)
 int64_t chat_limit_connect(struct chat *chat, int64_t user_id)
 {
     return take_for_user(chat->connects, user_id);
+}
+
+int64_t chat_limit_publish(struct chat *chat, int64_t key_id)
+{
+    return take_for_user(chat->publishes, key_id);
 }
 
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)

@@ -23,6 +23,7 @@ struct chat {
     struct bucket_table *passwords;        /* by account and address together */
     struct bucket_table *password_sources; /* by address */
     struct bucket_table *signups;          /* by address */
+    struct bucket_table *publishes;        /* by API key */
 };
 
 /* Each takes from its limit: 0, or after how many ms it would pass (then nothing was taken). */
@@ -30,6 +31,7 @@ int64_t chat_limit_send(struct chat *chat, int64_t user_id);
 int64_t chat_limit_mark(struct chat *chat, int64_t user_id);
 int64_t chat_limit_command(struct chat *chat, int64_t user_id);
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id);
+int64_t chat_limit_publish(struct chat *chat, int64_t key_id);
 int64_t chat_limit_signup(struct chat *chat, const char *address);
 
 /* A try at a password. `account` is the user who logs in or who tries a room's password; never a

@@ -26,10 +26,12 @@ libparley_chat_a_SOURCES = \
 	shared/chat/update_channel.c \
 	shared/chat/command_internal.h \
 	shared/chat/event.c shared/chat/event.h \
+	shared/chat/event_name.c shared/chat/event_name.h \
 	shared/chat/gate.c shared/chat/gate.h \
 	shared/chat/nonce.c shared/chat/nonce.h \
 	shared/chat/rules.c shared/chat/rules.h \
 	shared/chat/presence.c shared/chat/presence.h \
+	shared/chat/publish.c shared/chat/publish.h \
 	shared/chat/read.h \
 	shared/chat/read_admit.c shared/chat/read_history.c shared/chat/read_log.c shared/chat/read_sync.c \
 	shared/chat/recover.c shared/chat/recover.h \

@@ -111,13 +111,27 @@ static void render_shaped(const struct log_row *row, struct json_writer *w)
     json_object_end(w);
 }
 
+/* Its data is kept as a text, so that it comes back byte for byte. */
 static void render_custom(const struct log_row *row, struct json_writer *w)
 {
     struct span name = payload_member(row, "event");
-    struct span data = payload_member(row, "data");
+    struct span json = payload_member(row, "json");
+    struct buf data;
 
+    buf_init(&data, BUF_MAX_DEFAULT);
+    if (span_present(json))
+        json_unescape(json, &data);
     json_raw(w, NULL, span_present(name) ? name : SPAN_LIT("\"custom\""));
-    json_raw(w, NULL, span_present(data) ? data : SPAN_LIT("null"));
+    json_object(w, NULL);
+    if (row->log == LOG_ROOM)
+        json_string(w, "room", row->room_name);
+    if (row->log == LOG_ROOM && row->seq > 0)
+        json_int(w, "seq", row->seq);
+    json_raw(w, "data", data.len > 0 ? buf_span(&data) : SPAN_LIT("null"));
+    if (row->seq > 0)
+        json_date(w, "date", row->at_us);
+    json_object_end(w);
+    buf_release(&data);
 }
 
 static void render_reconnect_needed(const struct log_row *row, struct json_writer *w)

@@ -27,7 +27,7 @@ struct message_view {
  *   memberJoined   username, role            memberUpdated   username, role?, muted?, mutedUntil?,
  *   memberLeft     username, reason?, by?                    banned?, bannedUntil?, reason?, by?
  *   channelUpdated name, status, previousName?
- *   custom, inboxCustom  event (the name), data
+ *   custom, inboxCustom  event (the name), json (its data, as a text)
  * Others have none. Members not listed are ignored.
  */
 struct log_row {

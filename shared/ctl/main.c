@@ -8,6 +8,7 @@
 #include "shared/base/log.h"
 #include "shared/ctl/account.h"
 #include "shared/ctl/inspect.h"
+#include "shared/ctl/key.h"
 #include "shared/ctl/migrate.h"
 
 #define MIGRATE_TIMEOUT_MS 60000
@@ -26,6 +27,9 @@ static const struct subcommand subcommands[] = {
     {"user disable", "NAME", ctl_user_disable, false, "disable a user and end its sessions"},
     {"token issue", "NAME", ctl_token_issue, false, "open a session and print an access token"},
     {"token revoke", "SESSION", ctl_token_revoke, false, "end a session"},
+    {"key add", "NAME", ctl_key_add, false, "make an API key and print it, this once"},
+    {"key list", NULL, ctl_key_list, false, "all API keys"},
+    {"key revoke", "NAME", ctl_key_revoke, false, "end an API key"},
     {"room list", NULL, ctl_room_list, false, "all rooms"},
     {"room show", "NAME", ctl_room_show, false, "one room"},
     {"stats", NULL, ctl_stats, false, "counts of users, sessions, rooms and events"},

@@ -4,6 +4,7 @@ parleyctl_SOURCES = \
 	shared/ctl/account.c shared/ctl/account.h \
 	shared/ctl/ctl.h \
 	shared/ctl/inspect.c shared/ctl/inspect.h \
+	shared/ctl/key.c shared/ctl/key.h \
 	shared/ctl/main.c \
 	shared/ctl/migrate.c shared/ctl/migrate.h
 parleyctl_CPPFLAGS = $(AM_CPPFLAGS) -DSQL_DIR=\"$(sqldir)\"

@@ -5,6 +5,7 @@ libparley_store_a_SOURCES = \
 	shared/store/admission.c shared/store/admission.h \
 	shared/store/block.c shared/store/block.h \
 	shared/store/access.h shared/store/alive.h shared/store/field.h \
+	shared/store/api_key.c shared/store/api_key.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/edit.c shared/store/edit.h \
 	shared/store/history.c shared/store/history.h \
@@ -16,6 +17,7 @@ libparley_store_a_SOURCES = \
 	shared/store/moderation.c shared/store/moderation.h \
 	shared/store/overview.c shared/store/overview.h \
 	shared/store/presence.c shared/store/presence.h \
+	shared/store/publish.c shared/store/publish.h \
 	shared/store/recovery.c shared/store/recovery.h \
 	shared/store/room.c shared/store/room.h \
 	shared/store/search.c shared/store/search.h \

@@ -126,6 +126,12 @@ class Instance {
     return devOrFail(['ctl', '--data', this.data, ...args], 60_000);
   }
 
+  /** An API key, the same at every call. */
+  apiKey() {
+    this.key ??= this.ctl('key', 'add', 'tests').then((text) => text.trim());
+    return this.key;
+  }
+
   /** The configuration the programs run with, as section.key. */
   async config() {
     if (!this.settings) {

@@ -26,6 +26,11 @@ export class Operation {
     return this.operation.security?.length === 0;
   }
 
+  /** Is it for the site's backend, with an API key? */
+  get needsKey() {
+    return Boolean(this.operation.security?.some((each) => 'apiKey' in each));
+  }
+
   get body() {
     return exampleBody(this.operation);
   }
@@ -51,7 +56,8 @@ export class Operation {
   }
 
   /** Send it; the answer was checked against the document. */
-  send(instance, { values, ...options } = {}) {
+  async send(instance, { values, ...options } = {}) {
+    if (this.needsKey && options.token) options.token = await instance.apiKey();
     return instance.rest(this.method, this.target(values), { base: this.base, body: this.body, ...options });
   }
 }

@@ -142,8 +142,14 @@ static void channels_and_custom_events(void **state)
     row.payload = SPAN_NONE;
     expect(&row, "[\"channelDeleted\",{\"room\":\"r\\\"1\",\"seq\":9}]");
     row.kind = EVENT_CUSTOM;
-    row.payload = SPAN_LIT("{\"event\":\"move\",\"data\":{\"x\":[1,2]}}");
-    expect(&row, "[\"move\",{\"x\":[1,2]}]");
+    row.payload = SPAN_LIT("{\"event\":\"move\",\"json\":\"{\\\"x\\\": [1,2.0]}\"}");
+    expect(&row, "[\"move\",{\"room\":\"r\\\"1\",\"seq\":9,\"data\":{\"x\": [1,2.0]},"
+                 "\"date\":\"" AT_TEXT "\"}]");
+    row.seq = 0; /* passing news */
+    expect(&row, "[\"move\",{\"room\":\"r\\\"1\",\"data\":{\"x\": [1,2.0]}}]");
+    row.log = LOG_INBOX;
+    row.kind = EVENT_INBOX_CUSTOM;
+    expect(&row, "[\"move\",{\"data\":{\"x\": [1,2.0]}}]");
 }
 
 static void inbox_rows_emit_little(void **state)

@@ -47,6 +47,7 @@ static void stand_in(const char *name, struct call *call);
     X(messages_delete)                                                                             \
     X(sync_post)                                                                                   \
     X(search_get)                                                                                  \
+    X(publish_post)                                                                                \
     X(history_get)                                                                                 \
     X(health_live)                                                                                 \
     X(health_ready)
