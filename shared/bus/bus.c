@@ -153,8 +153,8 @@ static struct span read_correlation(const mosquitto_property *props, void **memo
     uint16_t len = 0;
 
     *memory = NULL;
-    if (!props || !mosquitto_property_read_binary(props, MQTT_PROP_CORRELATION_DATA, memory, &len,
-                                                  false))
+    if (!props ||
+        !mosquitto_property_read_binary(props, MQTT_PROP_CORRELATION_DATA, memory, &len, false))
         return SPAN_NONE;
     return span_make(*memory, len);
 }
@@ -396,8 +396,7 @@ static enum err publish(struct bus *bus, const char *topic, struct span payload,
 
 static bool takes_more(const struct bus *bus)
 {
-    return bus->state == BUS_CONNECTED && !bus->broken &&
-           bus->outstanding < bus->options.inflight;
+    return bus->state == BUS_CONNECTED && !bus->broken && bus->outstanding < bus->options.inflight;
 }
 
 enum err bus_publish(struct bus *bus, const char *topic, struct span payload,

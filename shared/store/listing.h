@@ -46,7 +46,7 @@ struct listing_member {
     struct span username;
     enum room_role role;
     int64_t muted_until_us; /* 0: not muted now; INT64_MAX: for good */
-    bool online; /* connected somewhere, or was a moment ago */
+    bool online;            /* connected somewhere, or was a moment ago */
 };
 
 /* Members by user id, those with greater ids than `after_id`. A PUBLIC room's are for everyone. */

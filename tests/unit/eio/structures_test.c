@@ -149,7 +149,7 @@ static void test_queue_truncate_keeps_a_frame_that_was_begun(void **state)
 static void test_queue_grows_in_order(void **state)
 {
     struct eio_queue queue, other;
-    char text[8];
+    char text[16];
 
     (void)state;
     eio_queue_init(&queue);
