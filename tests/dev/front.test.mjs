@@ -54,7 +54,7 @@ describe('the front', () => {
     assert.match(text, /href="\/api"/);
     assert.match(text, /rel="icon"/, 'or browsers ask for one that is not there');
     assert.doesNotMatch(text, /(src|href)="(https?:)?\/\//);
-    assert.match(headers['content-security-policy'], /default-src 'self'/);
+    assert.match(headers['content-security-policy'], /default-src 'none'/);
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['x-frame-options'], 'DENY');
     assert.equal(headers.server, undefined);
