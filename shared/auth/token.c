@@ -194,8 +194,7 @@ static enum err check_claims(const struct token_key *key, struct span object, in
     return claims->expires_s <= now_s ? ERR_TOKEN_EXPIRED : ERR_OK;
 }
 
-/* RFC 9110 section 11.1: the scheme has no case and is followed by spaces. */
-static struct span without_bearer(struct span text)
+struct span token_without_bearer(struct span text)
 {
     if (text.len < 7 || strncasecmp(text.ptr, "Bearer ", 7) != 0)
         return text;
@@ -210,7 +209,7 @@ enum err token_verify(const struct token_key *key, struct span text, int64_t now
 {
     struct parts parts;
     struct token_claims claims = {0};
-    struct span token = without_bearer(text);
+    struct span token = token_without_bearer(text);
     if (token.len == 0 || token.len > TOKEN_MAX_BYTES || !split(token, &parts) ||
         !signature_is_right(key, &parts) || !header_is_right(parts.header))
         return ERR_UNAUTHENTICATED;

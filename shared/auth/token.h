@@ -36,6 +36,10 @@ void token_issue(const struct token_key *key, const struct token_claims *claims,
 enum err token_verify(const struct token_key *key, struct span text, int64_t now_s,
                       struct token_claims *out) MUST_CHECK;
 
+/* `text` without "Bearer " in front, if it is there. RFC 9110 section 11.1: the scheme has no case
+ * and is followed by spaces. */
+struct span token_without_bearer(struct span text);
+
 /* Refresh tokens. The successor of generation g is generation g + 1: deterministic, so that a token
  * used twice within the reuse window gets the same successor. */
 

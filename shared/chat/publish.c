@@ -3,6 +3,7 @@
 
 #include "shared/auth/api_key.h"
 #include "shared/auth/digest.h"
+#include "shared/auth/token.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/mem.h"
 #include "shared/chat/account_internal.h"
@@ -26,13 +27,10 @@ struct wish {
 
 enum err chat_key_check(struct db *db, struct span key, int64_t *key_id)
 {
-    static const char scheme[] = "Bearer ";
     unsigned char hash[API_KEY_HASH_SIZE];
     enum err err;
 
-    if (key.len > sizeof scheme - 1 && memcmp(key.ptr, scheme, sizeof scheme - 1) == 0)
-        key = span_make(key.ptr + sizeof scheme - 1, key.len - sizeof scheme + 1);
-    api_key_hash(key, hash);
+    api_key_hash(token_without_bearer(key), hash);
     err = key_find(db, span_make((const char *)hash, sizeof hash), key_id);
     if (err == ERR_OK && *key_id == 0)
         err = ERR_UNAUTHENTICATED;

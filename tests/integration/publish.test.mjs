@@ -77,6 +77,9 @@ test('what is refused', async (t) => {
   const { room, ann } = await scene(t);
   check.problem(await publish({ room, text: 'x' }, { token: ann.accessToken }), 401, 'unauthenticated');
   check.problem(await publish({ room, text: 'x' }, { token: null }), 401, 'unauthenticated');
+  for (const authorization of [`bearer ${key}`, `BEARER  ${key}`]) {
+    assert.equal((await publish({ room, text: 'x' }, { token: null, headers: { authorization } })).status, 201);
+  }
   const bad = [{}, { room }, { room, text: '' }, { room, text: 'x', event: 'e' }, { room, user: 'u', event: 'e' }, { user: 'u', text: 'x' },
     { room, event: 'newMessage' }, { room, event: 'sendMessage' }, { room, event: 'xError' }, { room, event: '1x' }, { room, event: 7 },
     { room, event: 'e', durable: 1 }, { room: 7, text: 'x' }, { room, text: 'x', nonce: 'a b' }];
