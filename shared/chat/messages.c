@@ -78,6 +78,16 @@ static size_t plan(const struct chat_page *page, struct part parts[2], int64_t l
     return 1;
 }
 
+/* Nothing at `around` or after it, and room for one only: the one before. */
+static enum err read_nearest(struct db *db, const struct chat_actor *actor, struct span key,
+                             const int64_t limits[2], struct part parts[2])
+{
+    if (limits[0] > 0 || parts[1].end > 0)
+        return ERR_OK;
+    db_result_release(&parts[0].rows);
+    return read_part(db, actor, key, limits[1], &parts[0]);
+}
+
 enum err messages_read(struct db *db, const struct chat_actor *actor, struct span room_key,
                        const struct chat_page *page, struct buf *out, bool *has_more,
                        struct buf *room_name)
@@ -89,6 +99,8 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
     size_t count = plan(page, parts, limits);
     for (size_t i = 0; i < count && !err; i++)
         err = read_part(db, actor, room_key, limits[i], &parts[i]);
+    if (!err && count == 2)
+        err = read_nearest(db, actor, room_key, limits, parts);
     if (!err) {
         *has_more = parts[0].has_more || parts[1].has_more;
         json_begin(&w, out);

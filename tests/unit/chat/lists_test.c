@@ -225,6 +225,8 @@ static void pages_of_messages(void **state)
     assert_string_equal(PAGE(.after = 12, .limit = 3), "");
     assert_string_equal(PAGE(.around = 7, .limit = 4), "5 6 7 8 +");
     assert_string_equal(PAGE(.around = 12, .limit = 4), "10 11 12 +");
+    assert_string_equal(PAGE(.around = 12, .limit = 1), "12 +");
+    assert_string_equal(PAGE(.around = 1000, .limit = 1), "12 +");
     assert_string_equal(PAGE(.around = 7, .limit = 50), "2 3 4 5 6 7 8 9 10 11 12");
 #undef PAGE
 }
