@@ -23,9 +23,11 @@ const mqtt = await MqttProxy.start({ after }, instance.status.mqtt);
 await rewire(instance, ['broker-1', 'fcgi'], { PARLEY_MQTT_PORT: mqtt.port });
 const [broker] = instance.status.brokers;
 
-/* The postmaster and all its children: pausing the first alone would leave the others at work. */
+/* The postmaster and all its children: pausing the first alone would leave the others at work. It is paused here, so
+ * that none is born while they are looked for. */
 async function postgresFamily() {
   const postmaster = await pidOf(instance, 'postgres');
+  process.kill(postmaster, 'SIGSTOP');
   const family = [postmaster];
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
