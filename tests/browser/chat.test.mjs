@@ -267,4 +267,73 @@ describe('the web client', { skip: missing }, () => {
     await page.waitForSelector('dialog:not([open])', { state: 'attached' });
     assert.equal(await page.evaluate(() => document.activeElement.id), 'create', 'the focus is back where it was');
   });
+
+  test('two tabs of a browser: one logs out, and in as somebody else; the other follows', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const one = await enter(t, browser, instance, ann);
+    const two = await one.context().newPage();
+    await two.goto(instance.http);
+    await live(two);
+    await two.getByRole('button', { name: 'Account and settings' }).click();
+    await two.getByRole('button', { name: 'Log out' }).click();
+    for (const page of [one, two]) await page.waitForSelector('#door:not([hidden])');
+    await two.fill('#door-name', bob.username);
+    await two.fill('#door-password', PASSWORD);
+    await two.getByRole('button', { name: 'Log in' }).click();
+    for (const page of [two, one]) await page.waitForSelector(`#chat:not([hidden]) #me:text-is("${bob.username}")`);
+  });
+
+  test('a draft outlives the renaming of its channel; an edit that was left is no draft', async (t) => {
+    const ann = await signup(instance);
+    const [room, other] = [unique('draft'), unique('other')];
+    await ann.create(room);
+    await ann.create(other);
+    await ann.say(room, 'said already');
+    const page = await enter(t, browser, instance, ann);
+    await openRoom(page, room);
+    await shows(page, ['said already']);
+    await page.press('#compose-text', 'ArrowUp');
+    assert.equal(await page.inputValue('#compose-text'), 'said already');
+    await openRoom(page, other);
+    await openRoom(page, room);
+    assert.equal(await page.inputValue('#compose-text'), '');
+    await page.fill('#compose-text', 'half a thou');
+    await page.getByRole('button', { name: 'Channel settings' }).click();
+    await page.fill('dialog input[name=newName]', `${room}-new`);
+    await page.press('dialog input[name=newName]', 'Enter');
+    await page.waitForSelector(`#room-title:text-is("${room}-new")`);
+    assert.equal(await page.inputValue('#compose-text'), 'half a thou');
+  });
+
+  test('Enter in the reason does nothing to a member; a new owner is asked about first', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const room = unique('heirs');
+    await ann.create(room);
+    await bob.join(room);
+    const page = await enter(t, browser, instance, ann);
+    await openRoom(page, room);
+    await page.getByRole('button', { name: 'Members' }).click();
+    await page.locator('#member-list').getByRole('button', { name: bob.username }).click();
+    await page.fill('dialog input[name=reason]', 'none yet');
+    await page.press('dialog input[name=reason]', 'Enter');
+    assert.ok(await page.locator('dialog[open] input[name=reason]').isVisible());
+    await page.locator('dialog').getByRole('button', { name: 'Make owner' }).click();
+    await page.locator('dialog h2', { hasText: 'the owner of' }).waitFor();
+    assert.ok(await page.evaluate(() => document.activeElement.closest('dialog') !== null), 'the next dialog has the focus');
+    await page.locator('dialog').getByRole('button', { name: 'Make owner' }).click();
+    await page.waitForSelector('#room-about:has-text("you are an admin")');
+  });
+
+  test('browsing finds what lies behind a page of channels that I am in', async (t) => {
+    const [ann, bob] = await signups(instance, 2);
+    const prefix = unique('many');
+    await bob.create(`${prefix} z`);
+    for (let i = 0; i < 101; i++) await ann.create(`${prefix} ${String(i).padStart(3, '0')}`);
+    const page = await enter(t, browser, instance, ann);
+    await page.getByRole('button', { name: 'Browse' }).click();
+    await page.fill('dialog input[type=search]', prefix);
+    await page.press('dialog input[type=search]', 'Enter');
+    await page.getByRole('button', { name: `Join ${prefix} z` }).click();
+    await page.waitForSelector(`#room-title:has-text("${prefix} z")`);
+  });
 });

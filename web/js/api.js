@@ -40,12 +40,15 @@ function load() {
 let session = load();
 let refreshing = null;
 let onEnd = () => {};
+let onEnter = () => {};
 
-/* Another tab has refreshed, logged in or out. */
+/* Another tab has refreshed, logged in or out: as somebody else, perhaps. */
 addEventListener("storage", (event) => {
   if (event.key !== KEY) return;
+  const before = session?.username;
   session = load();
   if (!session) onEnd();
+  else if (session.username !== before) onEnter();
 });
 
 function keep(answer) {
@@ -64,6 +67,11 @@ export function whenEnded(fn) {
   onEnd = fn;
 }
 
+/** Called when another tab has logged in. */
+export function whenEntered(fn) {
+  onEnter = fn;
+}
+
 export const username = () => session?.username ?? null;
 
 export async function enter(how, username, password) {
@@ -80,21 +88,28 @@ export function forget() {
   onEnd();
 }
 
+/* Another tab may have logged out or in, or refreshed, before the answer is here: then it is no longer about our session. */
 async function refresh() {
+  const mine = session;
   try {
-    keep(await request("POST", "/auth/refresh", { refreshToken: session.refreshToken }));
+    const answer = await request("POST", "/auth/refresh", { refreshToken: mine.refreshToken });
+    if (session === mine) keep(answer);
   } catch (error) {
+    if (session !== mine && error.status === 401) return;
     if (error.status === 401) forget();
     throw error;
   }
 }
 
+const notLoggedIn = () => new ApiError({ code: "unauthenticated", message: "You are not logged in." }, 401);
+
 /** An access token that is good for a while yet; the old one if it cannot be had now. */
 export async function token({ renew = false } = {}) {
-  if (!session) throw new ApiError({ code: "unauthenticated", message: "You are not logged in." }, 401);
+  if (!session) throw notLoggedIn();
   if (renew || session.expiresAt - Date.now() < 30_000) {
     refreshing ??= refresh().finally(() => { refreshing = null; });
     await refreshing;
+    if (!session) throw notLoggedIn();
   }
   return session.accessToken;
 }

@@ -27,6 +27,7 @@ class App {
     byId("back").addEventListener("click", () => this.pane("rooms"));
     byId("door-form").addEventListener("submit", (event) => this.enter(event));
     api.whenEnded(() => this.end());
+    api.whenEntered(() => this.begin());
     if (api.username()) this.begin();
     else this.end();
   }
@@ -39,7 +40,6 @@ class App {
     byId("door-error").textContent = "";
     try {
       await api.enter(how, byId("door-name").value, byId("door-password").value);
-      byId("door-password").value = "";
       this.begin();
     } catch (error) {
       byId("door-error").textContent = error.message;
@@ -47,6 +47,10 @@ class App {
   }
 
   begin() {
+    this.gateway.stop();
+    byId("dialog").close();
+    byId("door-password").value = "";
+    this.blocks.clear();
     this.state.reset(api.username());
     byId("me").textContent = api.username();
     byId("door").hidden = true;
@@ -146,9 +150,9 @@ class App {
     });
   }
 
-  async loadOlder(room) {
+  async loadOlder(room, limit = HISTORY) {
     const before = room.messages[0]?.seq;
-    const page = await this.gateway.command("getHistory", { room: room.name, limit: HISTORY, ...(before ? { before } : {}) });
+    const page = await this.gateway.command("getHistory", { room: room.name, limit, ...(before ? { before } : {}) });
     this.state.prepend(room.name, page.messages, page.hasMore);
   }
 

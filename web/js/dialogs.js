@@ -61,10 +61,19 @@ export function ask({ title, text, fields = [], actions = [], content = [], clos
       problem.textContent = error.message;
     }
     for (const button of buttons) button.disabled = false;
+    if (dialog.contains(form)) event.submitter?.focus();
+  });
+  /* Enter in a field does what the dialog is for, never just the first of several things. */
+  const main = actions.length === 1 ? 0 : actions.findIndex((action) => action.primary);
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    if (main >= 0 && inputs.some(({ input }) => input === event.target)) form.requestSubmit(buttons[main]);
   });
   look();
   dialog.replaceChildren(form);
-  if (!dialog.open) dialog.showModal();
+  if (dialog.open) form.querySelector("input, select, button").focus();
+  else dialog.showModal();
   return new Promise((resolve) => { dialog.addEventListener("close", resolve, { once: true }); });
 }
 

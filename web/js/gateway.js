@@ -125,7 +125,7 @@ export class Gateway extends EventTarget {
 
   /** Send a message. It stays in the outbox until it is seen in the room or refused: a resend with the same nonce is harmless. */
   send(room, text) {
-    this.state.post({ room, text, nonce: crypto.randomUUID() });
+    this.state.post({ room, text, nonce: newNonce() });
     this.flush();
   }
 
@@ -158,5 +158,8 @@ export class Gateway extends EventTarget {
     }
   }
 }
+
+/* Not crypto.randomUUID(): a page that came without TLS, from another host than localhost, has none. */
+const newNonce = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

@@ -1,5 +1,5 @@
 /* The members of the open room, and what one may do to one of them. */
-import { ask } from "./dialogs.js";
+import { ask, confirmed } from "./dialogs.js";
 import { avatar, byId, h, reconcile, whenOf } from "./dom.js";
 
 const ROLES = { OWNER: "owner", ADMIN: "admin", USER: "" };
@@ -48,13 +48,16 @@ export class Members {
     const above = room.status !== "DIRECT" && (RANK[room.role] ?? 0) > (RANK[member.role] ?? 0) && room.role !== "USER";
     const actions = [];
     if (room.status !== "DIRECT") {
-      actions.push({ label: "Write to", primary: true, run: () => app.createChannel({ status: "DIRECT", name: username }) });
+      actions.push({ label: "Write to", primary: !above, run: () => app.createChannel({ status: "DIRECT", name: username }) });
     }
     if (room.role === "OWNER") {
       actions.push(member.role === "ADMIN"
         ? { label: "No longer admin", run: run("removeAdmin") }
         : { label: "Make admin", run: run("addAdmin") });
-      actions.push({ label: "Make owner", danger: true, run: () => app.gateway.command("updateChannel", { name: room.name, owner: username }) });
+      actions.push({ label: "Make owner", danger: true, run: () => {
+        queueMicrotask(() => confirmed(`Make ${username} the owner of ${room.name}?`, "You stay as an admin, and cannot take it back.", "Make owner",
+          () => app.gateway.command("updateChannel", { name: room.name, owner: username })));
+      } });
     }
     if (above) {
       const timed = (event) => ({ seconds, reason }) => run(event, { ...(seconds ? { seconds: Number(seconds) } : {}), ...(reason ? { reason } : {}) })();

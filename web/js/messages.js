@@ -13,8 +13,8 @@ export class Messages {
     this.scroller = byId("scroller");
     this.text = byId("compose-text");
     this.editing = null; // the message being edited
-    this.drafts = new Map();
-    this.shown = null; // the room on the page
+    this.drafts = new WeakMap(); // by room: they survive its renaming, and are gone with the login
+    this.room = null; // on the page
     this.atEnd = true;
     this.typingAt = 0;
     this.scroller.addEventListener("scroll", () => this.onScroll());
@@ -36,7 +36,7 @@ export class Messages {
   render() {
     const { state } = this.app;
     const { room } = state;
-    if (this.shown !== (room?.name ?? null)) this.change(room);
+    if (this.room !== room) this.change(room);
     byId("compose").hidden = !room;
     byId("room-settings").hidden = !room || room.status === "DIRECT";
     byId("show-members").hidden = !room;
@@ -66,15 +66,20 @@ export class Messages {
 
   /* Another room is on the page: its own draft, at its end. */
   change(room) {
-    if (this.shown) this.drafts.set(this.shown, this.text.value);
+    this.keepDraft();
     this.editing = null;
     byId("editing").hidden = true;
-    this.shown = room?.name ?? null;
-    this.text.value = this.drafts.get(this.shown) ?? "";
+    this.room = room;
+    this.text.value = this.drafts.get(room) ?? "";
     this.fit();
     this.atEnd = true;
     byId("messages").replaceChildren();
     byId("newest").hidden = true;
+  }
+
+  /* What is being edited is no draft. */
+  keepDraft() {
+    if (this.room && !this.editing) this.drafts.set(this.room, this.text.value);
   }
 
   renderMessages(room) {
@@ -97,7 +102,7 @@ export class Messages {
     const items = [];
     let before = null;
     for (const message of room.messages) {
-      const newDay = !before || dayOf(before.date) !== dayOf(message.date);
+      const newDay = !before || new Date(before.date).toDateString() !== new Date(message.date).toDateString();
       const together = !newDay && before.kind === "text" && message.kind === "text" && before.sender === message.sender
         && new Date(message.date) - new Date(before.date) < TOGETHER_MS;
       items.push({
@@ -187,7 +192,7 @@ export class Messages {
   /** Show the message `seq` of the open room, loading what lies between. */
   async find(seq) {
     const { room } = this.app.state;
-    for (let pages = 0; pages < 40 && room.hasMore && (room.messages[0]?.seq ?? Infinity) > seq; pages++) await this.app.loadOlder(room);
+    while (this.app.state.room === room && room.hasMore && (room.messages[0]?.seq ?? Infinity) > seq) await this.app.loadOlder(room, 100);
     this.atEnd = false;
     this.render();
     const element = [...byId("messages").children].find((each) => each.dataset.key === String(seq));
@@ -211,8 +216,8 @@ export class Messages {
       this.send();
     } else if (event.key === "Escape" && this.editing) {
       this.edit(null);
-    } else if (event.key === "ArrowUp" && this.text.value === "" && this.shown) {
-      const own = this.app.state.room.messages.findLast((each) => each.sender === this.app.state.me && !each.deletedAt);
+    } else if (event.key === "ArrowUp" && this.text.value === "" && this.room) {
+      const own = this.room.messages.findLast((each) => each.sender === this.app.state.me && !each.deletedAt);
       if (own) {
         event.preventDefault();
         this.edit(own);
@@ -224,7 +229,7 @@ export class Messages {
     this.fit();
     if (this.editing || !this.text.value || Date.now() - this.typingAt < TYPING_EVERY_MS) return;
     this.typingAt = Date.now();
-    this.app.gateway.typing(this.shown, true);
+    this.app.gateway.typing(this.room.name, true);
   }
 
   fit() {
@@ -236,19 +241,20 @@ export class Messages {
   }
 
   edit(message) {
+    this.keepDraft();
     this.editing = message;
     byId("editing").hidden = !message;
-    this.text.value = message ? message.text : "";
+    this.text.value = message ? message.text : this.drafts.get(this.room) ?? "";
     this.fit();
     this.text.focus();
   }
 
   send() {
     const text = this.text.value.trim();
-    const { editing, shown } = this;
-    if (!text || !shown) return;
+    const { editing, room } = this;
+    if (!text || !room) return;
     if (editing) {
-      attempt(() => this.app.gateway.command("editMessage", { room: shown, seq: editing.seq, text })
+      attempt(() => this.app.gateway.command("editMessage", { room: room.name, seq: editing.seq, text })
         .then(() => { if (this.editing === editing) this.edit(null); }));
       return;
     }
@@ -256,7 +262,7 @@ export class Messages {
     this.typingAt = 0;
     this.fit();
     this.atEnd = true;
-    this.app.gateway.send(shown, text);
+    this.app.gateway.send(room.name, text);
   }
 
   remove(room, message) {

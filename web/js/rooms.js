@@ -3,6 +3,7 @@ import * as api from "./api.js";
 import { ask, attempt, confirmed } from "./dialogs.js";
 import { avatar, byId, h, icon, reconcile, whenOf } from "./dom.js";
 
+const BROWSE_MAX = 100;
 const STATUSES = [["PUBLIC", "Public: anyone may join"], ["PRIVATE", "Private: with a password"]];
 
 export class Rooms {
@@ -65,8 +66,8 @@ export class Rooms {
     const find = h("input", { type: "search", placeholder: "Find a channel", "aria-label": "Find a channel" });
     const look = async () => {
       const query = find.value.trim();
-      const page = await attempt(() => api.call("GET", `/channels?limit=50${query ? `&q=${encodeURIComponent(query)}` : ""}`));
-      const others = (page?.channels ?? []).filter((each) => !this.app.state.rooms.has(each.name));
+      const others = await attempt(() => this.others(query)) ?? [];
+      if (find.value.trim() !== query) return;
       list.replaceChildren(...others.map((each) => this.offer(each)));
       if (!others.length) list.append(h("li", { class: "hint" }, "No public channel that you are not in."));
     };
@@ -84,6 +85,19 @@ export class Rooms {
       ],
       actions: [{ label: "Join", primary: true, run: ({ name, password }) => this.app.join(name, password) }],
     });
+  }
+
+  /* Public channels that I am not in, a page of them: those that I am in may fill many pages. */
+  async others(query) {
+    const found = [];
+    let cursor = null;
+    do {
+      const more = `${query ? `&q=${encodeURIComponent(query)}` : ""}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
+      const page = await api.call("GET", `/channels?limit=100${more}`);
+      found.push(...page.channels.filter((each) => !this.app.state.rooms.has(each.name)));
+      cursor = page.nextCursor;
+    } while (cursor && found.length < BROWSE_MAX);
+    return found.slice(0, BROWSE_MAX);
   }
 
   offer(channel) {
