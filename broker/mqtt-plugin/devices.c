@@ -74,15 +74,17 @@ static void ask_for(struct devices *devices, struct device *device)
     load->actor = device->actor;
     device->loading = true;
     device->reader->loads++;
+    device->reader->load_failed = false;
     device->check_ms = clock_mono_ms();
     worker_ask(devices->worker, load);
 }
 
-/* One load at a time for a user; any device of it does. */
+/* One load at a time for a user; any device of it does. Not at once after one that failed: db
+ * refuses without asking PostgreSQL, and all would turn round and round. */
 static void ask_if_wanted(struct devices *devices, struct reader *reader)
 {
     if (devices->worker && reader_wants_load(reader) && reader->loads == 0 &&
-        !list_is_empty(&reader->devices))
+        !reader->load_failed && !list_is_empty(&reader->devices))
         ask_for(devices, list_entry(reader->devices.next, struct device, reader_node));
 }
 
@@ -482,8 +484,9 @@ static void on_answer(struct devices *devices, struct load *load)
         kick(device, "session_ended");
         return;
     }
-    if (load->err != ERR_OK)
-        return; /* the next round asks again */
+    device->reader->load_failed = load->err != ERR_OK; /* the next round asks again */
+    if (device->reader->load_failed)
+        return;
     device->verified = true;
     (void)reader_load(device->reader, &load->admission);
     ask_if_wanted(devices, device->reader);

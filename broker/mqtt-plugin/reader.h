@@ -34,6 +34,7 @@ struct reader {
     struct list devices; /* the caller's */
     int device_count;    /* the caller's */
     int loads;           /* snapshots on their way; the caller's */
+    bool load_failed;    /* the last one: the next round asks again; the caller's */
 };
 
 /* Nothing known. The struct is the caller's; release frees what it holds. */

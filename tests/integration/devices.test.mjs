@@ -1,6 +1,7 @@
 /* MQTT devices: they are their users, and nothing more. The mosquitto of the instance, with parley's plugin. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { readFile, rename } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import * as check from './lib/check.mjs';
 import { connackOf, device } from './lib/device.mjs';
@@ -496,4 +497,37 @@ test('while PostgreSQL stands still, no device waits for it that is known', asyn
   t.diagnostic(`round trip with mosquitto_pub: median ${quantile(times, 0.5).toFixed(1)} ms, longest ${Math.max(...times).toFixed(1)} ms`);
   assert.ok(Math.max(...times) < 1000, `${Math.max(...times)} ms`);
   assert.ok(topic && phone.client.connected);
+});
+
+test('while PostgreSQL is away, what is held does not keep mosquitto busy', async (t) => {
+  const user = await signup(instance);
+  const { postgres, mosquitto } = (await instance.refresh()).pids;
+  const socket = /host=(\S+)/.exec(instance.status.pg)[1];
+  const port = /port=(\d+)/.exec(instance.status.pg)?.[1] ?? '5432';
+  const door = `${socket}/.s.PGSQL.${port}`;
+  const ticks = async () => {
+    const fields = (await readFile(`/proc/${mosquitto}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const result = resultTopic(user);
+  await rename(door, `${door}.away`);
+  let late;
+  let busy;
+  try {
+    const { stdout } = await run('pgrep', ['-P', String(postgres), '-f', 'parley_app']);
+    for (const pid of stdout.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGTERM');
+    late = await device(t, instance, user);
+    await late.subscribe([result]);
+    late.client.publish(sendTopic(user), '{}', { qos: 1 });
+    await new Promise((resolve) => { setTimeout(resolve, 500); });
+    const before = await ticks();
+    await new Promise((resolve) => { setTimeout(resolve, 2000); });
+    busy = (await ticks() - before) / 200;
+    assert.deepEqual(late.messages, [], 'nobody knows yet who it is');
+  } finally {
+    await rename(`${door}.away`, door);
+  }
+  await late.waitFor('the answer', (message) => message.topic === result);
+  t.diagnostic(`mosquitto was busy for ${(busy * 100).toFixed(0)} % of the time`);
+  assert.ok(busy < 0.25, `${busy}`);
 });
