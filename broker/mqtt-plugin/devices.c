@@ -11,7 +11,7 @@
 #include "shared/base/mem.h"
 
 #define RECHECK_MS 5000 /* a session is read again this often, whatever the inboxes say */
-#define RECHECKS_MAX 50 /* in one round */
+#define RECHECKS_MAX 50 /* in one round; the next one goes on from there */
 
 struct subscription {
     enum topic_kind kind;
@@ -56,6 +56,7 @@ struct devices {
     struct list holding;  /* devices with `holding` */
     int64_t last_number;
     int64_t next_round_ms;
+    size_t round_cursor; /* of by_number: where the last round ended */
     struct passing passing;
 };
 
@@ -519,19 +520,20 @@ static bool is_due(const struct device *device, int64_t now_ms)
 static void look_after(struct devices *devices)
 {
     int64_t now_ms = clock_mono_ms();
-    size_t cursor = 0;
     struct device *device;
     int left = RECHECKS_MAX;
 
     if (now_ms < devices->next_round_ms)
         return;
     devices->next_round_ms = now_ms + conf_int(devices->conf, CONF_BROKER_SWEEP_MS) / 2;
-    while ((device = idmap_next(&devices->by_number, &cursor)) && left > 0) {
+    while (left > 0 && (device = idmap_next(&devices->by_number, &devices->round_cursor))) {
         if (device->loading || !is_due(device, now_ms))
             continue;
         ask_for(devices, device);
         left--;
     }
+    if (left > 0)
+        devices->round_cursor = 0; /* all have had their turn */
 }
 
 void devices_turn(struct devices *devices)
