@@ -10,10 +10,9 @@ static struct span body_of(const struct call *call)
 }
 
 /* Problems of one's own account say which password is meant. */
-static void refuse(struct call *call, enum err err, const struct buf *problems, int64_t retry_ms,
-                   const char *detail)
+static void refuse(struct call *call, enum err err, const struct buf *problems, int64_t retry_ms)
 {
-    struct problem problem = {.err = err, .retry_after_ms = retry_ms, .detail = detail};
+    struct problem problem = {.err = err, .retry_after_ms = retry_ms};
 
     if (err == ERR_WRONG_PASSWORD)
         problem.detail = "The current password is wrong.";
@@ -34,7 +33,7 @@ void users_change_me(struct call *call)
                                         &problems, &retry_ms, &events);
     app_publish(call->app, &events);
     if (err)
-        refuse(call, err, &problems, retry_ms, NULL);
+        refuse(call, err, &problems, retry_ms);
     else
         users_get_me(call);
     buf_release(&problems);
@@ -61,21 +60,19 @@ static enum err delete_stepwise(struct call *call)
 
 void users_delete_me(struct call *call)
 {
-    struct buf problems, detail;
+    struct buf problems;
     int64_t retry_ms = 0;
 
     buf_init(&problems, BUF_MAX_DEFAULT);
-    buf_init(&detail, BUF_MAX_DEFAULT);
     enum err err = chat_account_check_deletion(call->app->chat, call->db, &call->actor,
-                                               body_of(call), &problems, &retry_ms, &detail);
+                                               body_of(call), &problems, &retry_ms);
     if (!err)
         err = delete_stepwise(call);
     if (err)
-        refuse(call, err, &problems, retry_ms, detail.len ? detail.data : NULL);
+        refuse(call, err, &problems, retry_ms);
     else
         response_empty(call->response, 204);
     buf_release(&problems);
-    buf_release(&detail);
 }
 
 /* ---- sessions ---- */

@@ -171,33 +171,6 @@ enum err chat_session_end(struct db *db, const struct chat_actor *actor, struct 
 
 /* ---- deletion ---- */
 
-#define NAMED_MAX 10 /* channels that the sentence names */
-
-static void write_owned(const struct db_result *rows, int count, struct buf *detail)
-{
-    buf_add_str(detail, "Hand over or delete the channels that you own: ");
-    for (int row = 0; row < count && row < NAMED_MAX; row++) {
-        if (row > 0)
-            buf_add_str(detail, ", ");
-        buf_add_span(detail, db_result_text(rows, row, 1));
-    }
-    buf_add_str(detail, count > NAMED_MAX ? ", and more." : ".");
-}
-
-static enum err check_owned(struct db *db, const struct chat_actor *actor, struct buf *detail)
-{
-    const struct room_viewer viewer = viewer_of(actor);
-    struct db_result rows = {0};
-    int count = 0;
-    enum err err = account_owned(db, &viewer, NAMED_MAX + 1, &rows, &count);
-    if (!err && count > 0) {
-        err = ERR_LAST_OWNER;
-        write_owned(&rows, count, detail);
-    }
-    db_result_release(&rows);
-    return err;
-}
-
 static bool has_password(struct db *db, const struct chat_actor *actor, enum err *err)
 {
     const struct room_viewer viewer = viewer_of(actor);
@@ -212,24 +185,24 @@ static enum err read_and_verify(struct chat *chat, struct db *db, const struct c
     struct account_request request;
     struct user_row user;
     account_request_init(&request);
-    if (account_read_object(chat, body, problems))
+    bool given = account_read_object(chat, body, problems) &&
+                 span_present(json_member(body, "currentPassword"));
+    if (given)
         account_read_string(body, "currentPassword", &request.first, problems);
-    enum err err = problems->len > 0
-                       ? ERR_VALIDATION_FAILED
-                       : verify_current(chat, db, actor, buf_span(&request.first), retry_ms, &user);
+    enum err err = problems->len > 0 ? ERR_VALIDATION_FAILED : ERR_OK;
+    if (!err && given)
+        err = verify_current(chat, db, actor, buf_span(&request.first), retry_ms, &user);
     account_request_release(&request);
     return err;
 }
 
 enum err chat_account_check_deletion(struct chat *chat, struct db *db,
                                      const struct chat_actor *actor, struct span body,
-                                     struct buf *problems, int64_t *retry_ms, struct buf *detail)
+                                     struct buf *problems, int64_t *retry_ms)
 {
     enum err err;
     if (has_password(db, actor, &err) && !err)
         err = read_and_verify(chat, db, actor, body, problems, retry_ms);
-    if (!err)
-        err = check_owned(db, actor, detail);
     return err_public(err);
 }
 

@@ -30,13 +30,12 @@ enum err chat_session_end(struct db *db, const struct chat_actor *actor, struct 
  * from there.
  */
 
-/* May the account be deleted now? `body` is {currentPassword}; an account without a password (of a
- * foreign issuer) needs none. ERR_WRONG_PASSWORD and limits as above; ERR_LAST_OWNER: `detail` gets
- * the sentence that names the channels to hand over or delete first. */
+/* May the account be deleted now? `body` is {currentPassword?}: if it is given, it must be right (a
+ * page asks for it; an account of a foreign issuer has none). ERR_WRONG_PASSWORD and limits as
+ * above. */
 enum err chat_account_check_deletion(struct chat *chat, struct db *db,
                                      const struct chat_actor *actor, struct span body,
-                                     struct buf *problems, int64_t *retry_ms,
-                                     struct buf *detail) MUST_CHECK;
+                                     struct buf *problems, int64_t *retry_ms) MUST_CHECK;
 
 /* Leave one channel; or, when none is left, delete the account: *done. */
 enum err chat_account_deletion_step(struct chat *chat, struct db *db,

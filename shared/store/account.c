@@ -83,18 +83,6 @@ static const struct db_stmt end_session = {
     "membership m join room r on r.id = m.room_id where m.user_id = $2 and m.is_member"            \
     " and r.status <> 'DIRECT' and r.archived_at is null"
 
-static const struct db_stmt owned = {
-    .name = "account_owned",
-    .sql = "select one.alive, o.name from (select " SQL_ALIVE(
-        "$1", "$2") " as alive) one"
-                    " left join lateral (select r.id, r.name from " MY_CHANNELS
-                    "  and m.role = 'OWNER' and r.members > 1 and not exists"
-                    "  (select 1 from membership p where p.room_id = r.id and p.is_member"
-                    "   and p.role = 'OWNER' and p.user_id <> $2) order by r.id limit $3) o"
-                    " on one.alive order by o.id",
-    .params = 3,
-};
-
 static const struct db_stmt next_room = {
     .name = "account_next_room",
     .sql = "select one.alive, o.name from (select " SQL_ALIVE(
@@ -221,15 +209,6 @@ void account_session(const struct db_result *rows, int row, struct account_sessi
 }
 
 /* ---- deletion ---- */
-
-enum err account_owned(struct db *db, const struct room_viewer *viewer, int64_t limit,
-                       struct db_result *rows, int *count)
-{
-    enum err err = db_run(db, &owned, DB_PARAMS(VIEWER(viewer), db_param_int(limit)), rows);
-    err = check_alive(err, rows);
-    *count = err || db_result_is_null(rows, 0, 1) ? 0 : db_result_rows(rows);
-    return err;
-}
 
 enum err account_next_room(struct db *db, const struct room_viewer *viewer, struct db_result *rows,
                            struct span *name)

@@ -53,11 +53,6 @@ enum err account_end_session(struct db *db, const struct room_viewer *viewer, in
 
 /* ---- deletion ---- */
 
-/* Channels (not direct ones) that the viewer owns alone while others are members: at most `limit`
- * names, column 1 of the rows. ERR_UNAUTHENTICATED. */
-enum err account_owned(struct db *db, const struct room_viewer *viewer, int64_t limit,
-                       struct db_result *rows, int *count) MUST_CHECK;
-
 /* One channel that the viewer is in, direct ones not counted. *name is borrowed from the rows;
  * SPAN_NONE: none is left. ERR_UNAUTHENTICATED. */
 enum err account_next_room(struct db *db, const struct room_viewer *viewer, struct db_result *rows,

@@ -156,7 +156,7 @@ describe('banned, muted, blocked, the last owner', () => {
 
   test('an owner who would step down', async (t) => {
     const { ann, name } = await scene();
-    await operationsRefuse(409, 'last_owner', ann, { name, username: ann.username }, {}, ['deleteMe']);
+    await operationsRefuse(409, 'last_owner', ann, { name, username: ann.username });
     await commandsRefuse(t, 'last_owner', ann, { room: name, username: ann.username });
   });
 });
