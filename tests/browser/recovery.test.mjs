@@ -95,7 +95,7 @@ describe('the API pages', { skip: missing }, () => {
     await page.locator('.auth-wrapper .authorize').first().click();
     await page.locator('.modal-ux input').first().fill(token);
     await page.locator('.modal-ux button[type=submit]').first().click();
-    await page.locator('.modal-ux .btn-done').click();
+    await page.locator('.modal-ux .btn-done').first().click(); // one for each scheme
     const posted = await execute('post', '/channels/{name}/messages', { params: { name: room }, body: { text: 'from Swagger UI' } });
     assert.match(posted.status, /^201/);
     await screenshot(page, 'swagger');
