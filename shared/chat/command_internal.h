@@ -30,6 +30,7 @@ struct chat_field_def {
 
 /* A field as it was given, by chat_command_preset or in the DTO. */
 struct chat_value {
+    const char *called; /* what the client calls it; NULL: as the table of fields does */
     bool given;
     bool bad; /* it was there, but of the wrong type */
     struct buf text;

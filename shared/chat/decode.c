@@ -28,12 +28,19 @@ static bool is_null(struct span json)
     return json_type_of(json) == JSON_NULL;
 }
 
+/* The name of a field, for its problems. */
+static const char *called(const struct chat_command *command, const struct chat_field_def *def)
+{
+    const char *name = command->values[def->field].called;
+    return name ? name : def->name;
+}
+
 static void decode_string(struct chat_command *command, const struct chat_field_def *def,
                           struct span json)
 {
     struct chat_value *value = &command->values[def->field];
     if (json_type_of(json) != JSON_STRING || !json_is_unicode(json)) {
-        command_problem(command, def->name,
+        command_problem(command, called(command, def),
                         json_type_of(json) == JSON_STRING ? "holds half of a surrogate pair"
                                                           : "must be a string");
         value->bad = true;
@@ -67,13 +74,14 @@ static void convert_preset(struct chat_command *command, const struct chat_field
 }
 
 /* The new name of a channel is "newName", or "name" where the path already says which channel. */
-static struct span find_member(const struct chat_field_def *def, struct span object,
-                               bool name_in_path)
+static struct span find_member(struct chat_command *command, const struct chat_field_def *def,
+                               struct span object, bool name_in_path)
 {
     struct span json = json_member(object, def->name);
-    if (!span_present(json) && def->field == CHAT_FIELD_NEW_NAME && name_in_path)
-        json = json_member(object, "name");
-    return json;
+    if (span_present(json) || def->field != CHAT_FIELD_NEW_NAME || !name_in_path)
+        return json;
+    command->values[def->field].called = "name";
+    return json_member(object, "name");
 }
 
 static void decode_fields(struct chat_command *command, struct span object)
@@ -84,7 +92,7 @@ static void decode_fields(struct chat_command *command, struct span object)
             convert_preset(command, def);
             continue;
         }
-        struct span json = find_member(def, object, name_in_path);
+        struct span json = find_member(command, def, object, name_in_path);
         if (!span_present(json) || (def->type == FIELD_PASSWORD && is_null(json))) {
             if (def->required)
                 command_problem(command, def->name, "is required");
@@ -219,8 +227,10 @@ static void check_update(struct chat_command *command)
     check_room(command);
     if (check_status(command))
         check_password(command, false);
+    const char *given_as = command->values[CHAT_FIELD_NEW_NAME].called;
     if (span_present(new_name))
-        check(command, "newName", rule_channel_name(command->chat->conf, new_name));
+        check(command, given_as ? given_as : "newName",
+              rule_channel_name(command->chat->conf, new_name));
     if (command->problems.len == 0 && !span_present(new_name) &&
         !is_given(command, CHAT_FIELD_STATUS) && !is_given(command, CHAT_FIELD_PASSWORD) &&
         !is_given(command, CHAT_FIELD_OWNER))

@@ -473,6 +473,16 @@ describe('looking at channels', () => {
 });
 
 describe('changing channels', () => {
+  test('a new name that is none is called what the client called it', async () => {
+    const ann = await signup(instance);
+    const name = unique('named');
+    await ann.create(name);
+    for (const bad of [5, '', 'a/b', 'constructor']) {
+      check.problem(await ann.rest('PATCH', at(name), { body: { name: bad } }), 400, 'validation_failed', 'name');
+      check.problem(await ann.rest('PATCH', at(name), { body: { newName: bad } }), 400, 'validation_failed', 'newName');
+    }
+  });
+
   test('the owner renames: old names go on leading to it and stay taken', async () => {
     const [ann, bob] = await signups(instance, 2);
     const [first, second] = [unique('first'), unique('second')];
