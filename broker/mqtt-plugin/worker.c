@@ -20,6 +20,7 @@ struct worker {
     pthread_cond_t wake;
     /* Under the lock. */
     struct list asked, answered;
+    int64_t asked_count, asked_max;
     struct chat_head *heads;
     size_t head_count;
     bool stop;
@@ -101,6 +102,7 @@ static struct load *next(struct worker *worker)
             break;
     }
     node = list_take_first(&worker->asked);
+    worker->asked_count -= node != NULL;
     pthread_mutex_unlock(&worker->lock);
     return node ? list_entry(node, struct load, node) : NULL;
 }
@@ -159,6 +161,7 @@ struct worker *worker_new(const struct conf *conf, struct waker *waker)
     struct worker *worker = mem_alloc(sizeof *worker);
 
     worker->conf = conf;
+    worker->asked_max = conf_int(conf, CONF_LIMIT_QUEUE);
     list_init(&worker->asked);
     list_init(&worker->answered);
     worker->chat = chat_new(conf);
@@ -203,8 +206,14 @@ void worker_free(struct worker *worker)
 void worker_ask(struct worker *worker, struct load *load)
 {
     pthread_mutex_lock(&worker->lock);
-    list_append(&worker->asked, &load->node);
-    pthread_cond_signal(&worker->wake);
+    if (worker->asked_count < worker->asked_max) {
+        list_append(&worker->asked, &load->node);
+        worker->asked_count++;
+        pthread_cond_signal(&worker->wake);
+    } else {
+        load->err = ERR_UNAVAILABLE;
+        list_append(&worker->answered, &load->node);
+    }
     pthread_mutex_unlock(&worker->lock);
 }
 

@@ -29,7 +29,8 @@ void worker_free(struct worker *worker);
 
 /* ---- on mosquitto's loop ---- */
 
-/* Have it answered; it is the worker's until it comes back. */
+/* Have it answered; it is the worker's until it comes back: with ERR_UNAVAILABLE at once, if
+ * limits.queue wait already. */
 void worker_ask(struct worker *worker, struct load *load);
 
 /* The next answer, or NULL. */
