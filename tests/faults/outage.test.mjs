@@ -71,6 +71,7 @@ test('PostgreSQL paused for 10 s', { timeout: 60_000 }, async (t) => {
   const asker = await users[0].connect(t, { auth: { history: 0 } });
   await until('some messages', () => senders.sent > 20, { every: 5 });
   const pids = await instance.pids();
+  await until('the log to say that it is ready', async () => (await changes()).ready > 0);
   const before = await changes();
   const paused = await postgresFamily();
   const begun = performance.now();
