@@ -1,4 +1,7 @@
-/* What a site's backend writes, see publish.h. The statement after the lock numbers and writes. */
+/*
+ * What a site's backend writes, see publish.h. The statement after the lock numbers and writes. It
+ * locks too, for nothing, unless what is named has come to be in between.
+ */
 #include "shared/store/publish.h"
 
 #include "shared/base/mem.h"
@@ -23,7 +26,7 @@ static const struct db_stmt write_room = {
     .name = "publish_write_room",
     .sql = "with own as materialized (select r.id, r.name, r.last_seq, clock_timestamp() as at"
            "  from room_name n join room r on r.id = n.room_id"
-           "  where n.name_key = $1 and r.archived_at is null),"
+           "  where n.name_key = $1 and r.archived_at is null for update of r),"
            " known as materialized (select e.seq, e.at, e.body_hash from own"
            "  join room_event e on e.room_id = own.id and e.actor_id is null and e.nonce = $5"
            "  limit 1),"
@@ -40,7 +43,7 @@ static const struct db_stmt write_room = {
 static const struct db_stmt write_user = {
     .name = "publish_write_user",
     .sql = "with own as materialized (select id, username, inbox_seq, clock_timestamp() as at"
-           "  from app_user where username_key = $1 and deleted_at is null),"
+           "  from app_user where username_key = $1 and deleted_at is null for no key update),"
            " known as materialized (select e.seq, e.at, e.body_hash from own"
            "  join inbox_event e on e.user_id = own.id and e.nonce = $5 limit 1),"
            " made as (insert into inbox_event (user_id, seq, kind, payload, at, nonce, body_hash)"
