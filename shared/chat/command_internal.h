@@ -75,6 +75,7 @@ struct chat_command {
     int64_t event_seq;          /* editMessage, deleteMessage: of the row written; 0: none */
     int64_t until_us;           /* muted, banned: until when; INT64_MAX: for good; 0: not set */
     int64_t retry_after_ms;     /* rate_limited */
+    bool is_part;               /* of another command, which was charged: this one is not */
     struct chat_room_view room; /* what is known of the room; name is owned; id 0: none */
     char username[TOKEN_USERNAME_SIZE]; /* of another user that it was about; "": none */
     struct event_list events;

@@ -302,6 +302,8 @@ static bool is_like_a_send(enum chat_verb verb)
  * command. */
 static enum err charge(struct chat_command *command)
 {
+    if (command->is_part)
+        return ERR_OK;
     if (command->def->verb == CHAT_MARK_READ)
         command->retry_after_ms = chat_limit_mark(command->chat, command->actor.user_id);
     else if (is_like_a_send(command->def->verb))

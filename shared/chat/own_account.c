@@ -9,6 +9,7 @@
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 #include "shared/chat/account_internal.h"
+#include "shared/chat/command_internal.h"
 #include "shared/chat/render.h"
 #include "shared/chat/rules.h"
 #include "shared/store/account.h"
@@ -212,6 +213,7 @@ static enum err leave_room(struct chat *chat, struct db *db, const struct chat_a
 {
     struct chat_command *command =
         chat_command_new(chat, chat_command_def(CHAT_LEAVE_CHANNEL), actor);
+    command->is_part = true; /* a refusal would leave the account half gone */
     chat_command_preset(command, CHAT_FIELD_NAME, name);
     enum err err = chat_command_decode(command, SPAN_LIT("{}"));
     while (!err && chat_command_run(command, db) != CHAT_DONE)

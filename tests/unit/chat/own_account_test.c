@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "shared/chat/chat_internal.h"
 #include "shared/chat/own_account.h"
 #include "tests/unit/chat/act.h"
 
@@ -469,6 +470,25 @@ static void deletion_goes_on_where_it_broke_off(void **state)
     outcome_release(&out);
 }
 
+/* The steps of one deletion are one command, whatever the number of channels. */
+static void deletion_is_not_refused_halfway_by_the_rate_of_commands(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor here = ann(world);
+    struct outcome out;
+    for (int i = 0; i < 3; i++) {
+        char json[64];
+        snprintf(json, sizeof json, "{\"name\":\"r%d\",\"status\":\"PUBLIC\"}", i);
+        assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &here, json), ERR_OK);
+    }
+    while (chat_limit_command(world->chat, here.user_id) == 0)
+        continue;
+    assert_int_equal(delete_account(world, &here, &out), 4);
+    assert_int_equal(out.err, ERR_OK);
+    outcome_release(&out);
+    assert_false(lives(world, &here));
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -487,6 +507,7 @@ int main(int argc, char **argv)
         T(deletion_leaves_channels_then_ends_the_account),
         T(messages_stay_with_a_tombstone_for_a_sender),
         T(deletion_goes_on_where_it_broke_off),
+        T(deletion_is_not_refused_halfway_by_the_rate_of_commands),
     };
     return cmocka_run_group_tests_name("own account", tests, NULL, NULL);
 }
