@@ -21,8 +21,24 @@ check_one()
         echo "ok   $name"
     else
         FAILED=$((FAILED + 1))
-        printf 'FAIL %s\n%s\n' "$name" "$output"
+        printf 'FAIL %s\n%s\n' "$name" "$output" | check_failure
     fi
+}
+
+# What failed and why, from standard input: said at once, and again at the end, where the last lines
+# of a long log tell it all.
+check_failure()
+{
+    tee -a "$CHECK_TMP/failures"
+}
+
+# The part of a runner's log that says why its tests failed: node:test repeats them after its counts.
+check_reasons()
+{
+    local reasons
+
+    reasons=$(sed -n '/^✖ failing tests:/,$p; /^not ok /p; /^ *# *FAIL/p' "$1" | head -n 80)
+    printf '\n-- %s\n%s\n' "$2" "${reasons:-$(tail -n 30 "$1")}" >>"$CHECK_TMP/failures"
 }
 
 # Unit and style tests of a build variant: make check, counted from automake's .trs files.
@@ -44,8 +60,7 @@ check_unit()
         SKIP) SKIPPED=$((SKIPPED + 1)) ;;
         *)
             FAILED=$((FAILED + 1))
-            echo "FAIL ${trs#"$folder"/}"
-            tail -n 60 "${trs%.trs}.log"
+            { echo "FAIL ${trs#"$folder"/}" && tail -n 60 "${trs%.trs}.log"; } | check_failure
             result=0
             ;;
         esac
@@ -54,8 +69,7 @@ check_unit()
     # make failed and no test did: something does not build.
     if [ "$result" -ne 0 ]; then
         FAILED=$((FAILED + 1))
-        echo "FAIL make check in $folder"
-        tail -n 40 "$folder/check.log"
+        { echo "FAIL make check in $folder" && tail -n 40 "$folder/check.log"; } | check_failure
     fi
 }
 
@@ -63,16 +77,17 @@ check_unit()
 # or with a last line "N passed, N failed[, N skipped]".
 check_runner()
 {
-    local log=$CHECK_TMP/log result=0 failed=$FAILED
+    local log=$CHECK_TMP/log result=0 failed=$FAILED title=$1
 
-    check_head "$1"
+    check_head "$title"
     shift
     timeout --kill-after=30 1200 "$@" </dev/null 2>&1 | tee "$log" || result=$?
     check_count "$log" || result=1
     if [ "$result" -ne 0 ] && [ "$FAILED" -eq "$failed" ]; then
         FAILED=$((FAILED + 1))
-        echo "FAIL it ended with $result: $*"
+        echo "FAIL it ended with $result: $*" | tee -a "$log"
     fi
+    [ "$FAILED" -eq "$failed" ] || check_reasons "$log" "$title"
 }
 
 # Add the counts in a runner's output; fail if there are none.
@@ -213,6 +228,10 @@ check_main()
     check_system
     check_one "no sanitizer report" check_reports
     check_one "no test left a process behind" check_leftovers
+    if [ -s "$CHECK_TMP/failures" ]; then
+        check_head "what failed"
+        cat "$CHECK_TMP/failures"
+    fi
     printf '\n%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
     [ "$FAILED" -eq 0 ]
 }

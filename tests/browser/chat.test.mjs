@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { shared } from '../integration/lib/instance.mjs';
 import { PASSWORD, signup, signups, unique } from '../integration/lib/users.mjs';
-import { accessible, context, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
+import { accessible, composes, context, counts, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
 
 const instance = missing ? null : await shared({ after });
 const browser = missing ? null : await launch(after);
@@ -189,7 +189,7 @@ describe('the web client', { skip: missing }, () => {
       await here.locator('dialog').getByRole('button', { name }).click();
     };
     await account('Sessions');
-    assert.equal(await here.locator('dialog .list li').count(), 3, 'two browsers, and the one that signed up');
+    await counts(here, 'dialog .list li', 3); // two browsers, and the one that signed up
     await here.keyboard.press('Escape');
     await account('Change password');
     await here.fill('dialog input[name=currentPassword]', 'not this one');
@@ -265,7 +265,7 @@ describe('the web client', { skip: missing }, () => {
     await page.waitForSelector('dialog[open]');
     await page.keyboard.press('Escape');
     await page.waitForSelector('dialog:not([open])', { state: 'attached' });
-    assert.equal(await page.evaluate(() => document.activeElement.id), 'create', 'the focus is back where it was');
+    await page.waitForSelector('#create:focus'); // the focus is back where it was
   });
 
   test('two tabs of a browser: one logs out, and in as somebody else; the other follows', async (t) => {
@@ -293,16 +293,16 @@ describe('the web client', { skip: missing }, () => {
     await openRoom(page, room);
     await shows(page, ['said already']);
     await page.press('#compose-text', 'ArrowUp');
-    assert.equal(await page.inputValue('#compose-text'), 'said already');
+    await composes(page, 'said already');
     await openRoom(page, other);
     await openRoom(page, room);
-    assert.equal(await page.inputValue('#compose-text'), '');
+    await composes(page, '');
     await page.fill('#compose-text', 'half a thou');
     await page.getByRole('button', { name: 'Channel settings' }).click();
     await page.fill('dialog input[name=newName]', `${room}-new`);
     await page.press('dialog input[name=newName]', 'Enter');
     await page.waitForSelector(`#room-title:text-is("${room}-new")`);
-    assert.equal(await page.inputValue('#compose-text'), 'half a thou');
+    await composes(page, 'half a thou');
   });
 
   test('Enter in the reason does nothing to a member; a new owner is asked about first', async (t) => {
@@ -319,7 +319,7 @@ describe('the web client', { skip: missing }, () => {
     assert.ok(await page.locator('dialog[open] input[name=reason]').isVisible());
     await page.locator('dialog').getByRole('button', { name: 'Make owner' }).click();
     await page.locator('dialog h2', { hasText: 'the owner of' }).waitFor();
-    assert.ok(await page.evaluate(() => document.activeElement.closest('dialog') !== null), 'the next dialog has the focus');
+    await page.waitForSelector('dialog:focus-within'); // the next dialog has the focus
     await page.locator('dialog').getByRole('button', { name: 'Make owner' }).click();
     await page.waitForSelector('#room-about:has-text("you are an admin")');
   });

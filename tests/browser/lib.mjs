@@ -62,6 +62,14 @@ export async function write(page, text) {
   await page.press('#compose-text', 'Enter');
 }
 
+/** Wait until there are so many of something: a page fills its lists when the answer has come. */
+export const counts = (page, selector, count) =>
+  page.waitForFunction(([of, n]) => document.querySelectorAll(of).length === n, [selector, count]);
+
+/** Wait until what is being written reads so. */
+export const composes = (page, text) =>
+  page.waitForFunction((value) => document.getElementById('compose-text').value === value, text);
+
 /** Wait until the open room shows exactly these texts, its system messages left out. */
 export async function shows(page, texts, what = 'messages') {
   const read = () => page.locator('#messages li.message:not(.pending) p.text').allInnerTexts();

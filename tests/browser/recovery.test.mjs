@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { started } from '../integration/lib/instance.mjs';
 import { PASSWORD, signup, signups, unique } from '../integration/lib/users.mjs';
-import { accessible, context, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
+import { accessible, context, counts, enter, launch, live, missing, openRoom, screenshot, shows, write } from './lib.mjs';
 
 const instance = missing ? null : await started({ after });
 const browser = missing ? null : await launch(after);
@@ -63,7 +63,7 @@ describe('a page whose broker goes', { skip: missing }, () => {
     await page.waitForSelector('#messages li.pending:has-text("sent into the void")');
     await screenshot(page, 'offline');
     await shows(page, ['sent into the void']);
-    assert.equal(await page.locator('#messages li.pending').count(), 0);
+    await counts(page, '#messages li.pending', 0);
     assert.deepEqual((await ann.allMessages(room)).filter((each) => each.kind === 'text').map((each) => each.text), ['sent into the void']);
   });
 });
