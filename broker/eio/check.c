@@ -85,8 +85,17 @@ bool eio_check(struct eio_server *server, const struct eio_request *request, boo
     return span_is(eio_fields_get(fields, "EIO"), "4");
 }
 
-bool eio_may_open(const struct eio_server *server, const struct eio_request *request)
+bool eio_may_open(struct eio_server *server, const struct eio_request *request)
 {
-    return !server->refuse_new && server->sessions.count < server->options.max_sessions &&
-           !eio_address_full(server, request->address);
+    if (server->refuse_new)
+        return false;
+    if (server->sessions.count >= server->options.max_sessions) {
+        server->stats.full++;
+        return false;
+    }
+    if (eio_address_full(server, request->address)) {
+        server->stats.address_full++;
+        return false;
+    }
+    return true;
 }

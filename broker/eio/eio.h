@@ -43,7 +43,8 @@ enum eio_reason {
     EIO_REASON_PARSE,       /* what it sent is no packet */
     EIO_REASON_SLOW_READER, /* past output_bytes or output_packets */
     EIO_REASON_FORCED,      /* eio_session_close by the application */
-    EIO_REASON_SHUTDOWN
+    EIO_REASON_SHUTDOWN,
+    EIO_REASON_COUNT
 };
 
 /* ---- requests ---- */
@@ -145,8 +146,25 @@ bool eio_server_flush(struct eio_server *server, int64_t now);
 
 struct eio_stats {
     uint64_t sessions, handshakes, refused, slow_closed, packets_in, packets_out, bytes_queued;
+    uint64_t full, address_full;       /* of `refused`: max_sessions, max_per_address */
+    uint64_t too_long;                 /* bodies and messages past max_payload */
+    uint64_t past_bytes, past_packets; /* of `slow_closed`: output_bytes, output_packets; the rest:
+                                          process_output_bytes */
+    uint64_t closed[EIO_REASON_COUNT];
 };
 void eio_server_stats(const struct eio_server *server, struct eio_stats *out);
+
+/* What only a look at every session tells: for an operator who asks now and then. */
+struct eio_survey {
+    uint64_t websockets;
+    uint64_t packets_queued;
+    uint64_t longest_bytes; /* what waits for the connection that has most waiting */
+};
+void eio_server_survey(const struct eio_server *server, struct eio_survey *out);
+
+/* Bounds and origins from now on: origins, check_origins, output_bytes, output_packets,
+ * process_output_bytes, max_sessions, max_per_address of `options`. What is open stays open. */
+void eio_server_change(struct eio_server *server, const struct eio_options *options);
 
 /* ---- from the network: HTTP ---- */
 

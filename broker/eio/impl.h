@@ -115,8 +115,8 @@ struct eio_checked {
  * *refusal, and *message if it has a text of its own. */
 bool eio_check(struct eio_server *server, const struct eio_request *request, bool upgrade,
                struct eio_checked *checked, enum eio_refusal *refusal, const char **message);
-/* Is there room for one more session of this address? */
-bool eio_may_open(const struct eio_server *server, const struct eio_request *request);
+/* Is there room for one more session of this address? Counted if not. */
+bool eio_may_open(struct eio_server *server, const struct eio_request *request);
 
 /* ---- answer.c ---- */
 /* The CORS lines for the answer to this request; NULL: none. Owned by the caller. */

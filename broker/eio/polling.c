@@ -243,6 +243,7 @@ enum eio_begin eio_polling_post(struct eio_session *session, struct eio_exchange
         return EIO_ANSWERED;
     }
     if (request->content_length > (int64_t)server->options.max_payload) {
+        server->stats.too_long++;
         answer_empty(server, exchange, 413, true);
         return EIO_ANSWERED;
     }
@@ -301,6 +302,7 @@ void eio_request_too_long(struct eio_server *server, struct eio_exchange *exchan
     server->now = now;
     if (exchange->session)
         exchange->session->post = NULL;
+    server->stats.too_long++;
     answer_empty(server, exchange, 413, true);
 }
 

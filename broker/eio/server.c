@@ -186,6 +186,35 @@ void eio_server_stats(const struct eio_server *server, struct eio_stats *out)
     out->bytes_queued = server->bytes_queued;
 }
 
+void eio_server_survey(const struct eio_server *server, struct eio_survey *out)
+{
+    struct strtab_node *node = NULL;
+    size_t bucket = 0;
+
+    *out = (struct eio_survey){0};
+    while ((node = strtab_next(&server->sessions, &bucket, node))) {
+        struct eio_session *session = list_entry(node, struct eio_session, node);
+        const struct eio_queue *output = eio_session_output(session);
+
+        out->websockets += session->websocket;
+        out->packets_queued += output->count;
+        if (output->bytes > out->longest_bytes)
+            out->longest_bytes = output->bytes;
+    }
+}
+
+void eio_server_change(struct eio_server *server, const struct eio_options *options)
+{
+    free((char *)server->options.origins);
+    server->options.origins = mem_strdup(options->origins ? options->origins : "");
+    server->options.check_origins = options->check_origins;
+    server->options.output_bytes = options->output_bytes;
+    server->options.output_packets = options->output_packets;
+    server->options.process_output_bytes = options->process_output_bytes;
+    server->options.max_sessions = options->max_sessions;
+    server->options.max_per_address = options->max_per_address;
+}
+
 bool eio_server_owns(const struct eio_server *server, struct span path)
 {
     size_t len = strlen(server->options.path);

@@ -147,6 +147,13 @@ void eio_session_queue_packet(struct eio_session *session, struct span packet)
     eio_frame_unref(frame);
 }
 
+static bool past_bound(struct eio_session *session, uint64_t *counter)
+{
+    (*counter)++;
+    eio_session_close(session, EIO_REASON_SLOW_READER);
+    return false;
+}
+
 bool eio_session_send(struct eio_session *session, struct eio_frame *frame)
 {
     const struct eio_options *options = &session->server->options;
@@ -154,11 +161,10 @@ bool eio_session_send(struct eio_session *session, struct eio_frame *frame)
 
     if (session->state != EIO_STATE_OPEN)
         return false;
-    if (output->bytes + frame->len > options->output_bytes ||
-        output->count >= options->output_packets) {
-        eio_session_close(session, EIO_REASON_SLOW_READER);
-        return false;
-    }
+    if (output->bytes + frame->len > options->output_bytes)
+        return past_bound(session, &session->server->stats.past_bytes);
+    if (output->count >= options->output_packets)
+        return past_bound(session, &session->server->stats.past_packets);
     session->server->stats.packets_out++;
     return eio_session_queue_frame(session, frame);
 }
@@ -242,6 +248,7 @@ void eio_session_end(struct eio_session *session, enum eio_reason reason, int co
     session->reason = (uint8_t)reason;
     session->state = EIO_STATE_CLOSED;
     eio_timer_cancel(&server->timers, &session->timer);
+    server->stats.closed[reason]++;
     if (reason == EIO_REASON_SLOW_READER)
         server->stats.slow_closed++;
     server->bytes_queued -= output->bytes;

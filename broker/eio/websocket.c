@@ -6,6 +6,8 @@
 #include "broker/eio/impl.h"
 #include "shared/base/mem.h"
 
+#define WS_TOO_BIG 1009 /* RFC 6455 section 7.4.1 */
+
 const char *eio_upgrade_check(struct eio_server *server, const struct eio_request *request,
                               int64_t now, int *status)
 {
@@ -155,6 +157,7 @@ static void part(struct eio_server *server, struct eio_wire *wire, enum eio_reas
 void eio_wire_fail(struct eio_server *server, struct eio_wire *wire, int code, int64_t now)
 {
     server->now = now;
+    server->stats.too_long += code == WS_TOO_BIG;
     part(server, wire, EIO_REASON_TRANSPORT, code);
 }
 

@@ -136,6 +136,7 @@ static struct outcome pass_on(struct client *client, const struct sio_event *eve
     if (event->attachment_count > 0 || event->argc > 1)
         return (struct outcome){ERR_VALIDATION_FAILED, "must be one JSON value", "", 0};
     outcome.retry_ms = wait_of(client);
+    client->gateway->stats.refused[CONF_LIMIT_APP_EVENTS_PER_S] += outcome.retry_ms > 0;
     if (outcome.retry_ms > 0)
         return (struct outcome){.err = ERR_RATE_LIMITED, .retry_ms = outcome.retry_ms};
     buf_init(&room, BUF_MAX_DEFAULT);

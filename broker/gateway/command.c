@@ -9,6 +9,7 @@
 #include "broker/gateway/news.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/typing.h"
+#include "shared/base/clock.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 
@@ -22,6 +23,7 @@ struct command_job {
     struct client *client;  /* a reference */
     struct chat_command *command;
     enum chat_progress progress;
+    int64_t began_us;
     bool has_ack;
     uint64_t ack_id;
     struct list node; /* client->commands while it waits */
@@ -74,6 +76,7 @@ static void answer(struct command_job *job)
     job->client->gateway->stats.commands++;
     if (err != ERR_OK)
         job->client->gateway->stats.commands_failed++;
+    times_command(&job->client->gateway->times, def->verb, job->began_us);
     if ((def->flags & CHAT_SILENT) && err == ERR_OK)
         return;
     buf_init(&body, BUF_MAX_DEFAULT);
@@ -151,6 +154,7 @@ static void finish(struct command_job *job)
     struct client *client = job->client;
 
     client->commands_running--;
+    client->gateway->stats.commands_running--;
     if (is_read(job))
         client->reads_running--;
     if (is_barrier(job))
@@ -241,6 +245,7 @@ static void start(struct command_job *job)
     struct gateway *gateway = client->gateway;
 
     client->commands_running++;
+    gateway->stats.commands_running++;
     if (is_read(job))
         client->reads_running++;
     client->barrier_running = is_barrier(job);
@@ -268,8 +273,15 @@ static void pump(struct client *client)
             return;
         list_remove(&job->node);
         client->commands_waiting--;
+        client->gateway->stats.commands_waiting--;
         start(job);
     }
+}
+
+static void refuse_waiting(struct command_job *job)
+{
+    job->client->gateway->stats.refused[CONF_LIMIT_COMMANDS_WAITING]++;
+    chat_command_fail(job->command, ERR_RATE_LIMITED);
 }
 
 static struct command_job *job_new(struct client *client, const struct chat_command_def *def,
@@ -279,6 +291,7 @@ static struct command_job *job_new(struct client *client, const struct chat_comm
 
     job->client = client_ref(client);
     job->command = chat_command_new(client->gateway->chat, def, &client->actor);
+    job->began_us = clock_mono_us();
     job->has_ack = event->has_ack;
     job->ack_id = event->ack_id;
     job->write.command = job->command;
@@ -311,10 +324,11 @@ void command_on_event(struct sio_socket *socket, const struct sio_event *event)
         chat_command_fail(job->command, ERR_UNAVAILABLE);
     else if (client->commands_waiting >=
              conf_int(client->gateway->conf, CONF_LIMIT_COMMANDS_WAITING))
-        chat_command_fail(job->command, ERR_RATE_LIMITED);
+        refuse_waiting(job);
     else if (chat_command_decode(job->command, dto) == ERR_OK) {
         list_append(&client->commands, &job->node);
         client->commands_waiting++;
+        client->gateway->stats.commands_waiting++;
         pump(client);
         return;
     }
@@ -328,5 +342,6 @@ void command_drop_waiting(struct client *client)
 
     while ((node = list_take_first(&client->commands)))
         job_free(list_entry(node, struct command_job, node));
+    client->gateway->stats.commands_waiting -= (uint64_t)client->commands_waiting;
     client->commands_waiting = 0;
 }

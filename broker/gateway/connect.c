@@ -17,6 +17,7 @@
 #include "broker/gateway/relay.h"
 #include "broker/gateway/restore.h"
 #include "broker/gateway/user.h"
+#include "shared/base/clock.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
@@ -41,6 +42,7 @@ struct connecting {
     struct restore *restore; /* replaying */
     struct backlog *backlog; /* telling what was */
     enum err err;
+    int64_t began_us;
     int tries;
     bool admitting, job_running;
 };
@@ -157,6 +159,7 @@ static void accept(struct connecting *c)
         sio_accept_recoverable(client->socket, client->session->sid, client->session->pid);
     else
         sio_accept(client->socket);
+    histogram_add_us(&c->gateway->times.admissions, clock_mono_us() - c->began_us);
     if (restored)
         c->gateway->stats.sessions_recovered++;
     else if (c->wish.pid[0] != '\0')
@@ -348,6 +351,12 @@ static enum err authenticate(struct gateway *gateway, struct sio_socket *socket,
     return err;
 }
 
+static void deny_crowd(struct client *client)
+{
+    client->gateway->stats.refused[CONF_LIMIT_CONNECTIONS_PER_USER]++;
+    client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
+}
+
 void connect_begin(struct sio_socket *socket, struct span auth)
 {
     struct gateway *gateway = sio_socket_app(socket);
@@ -368,11 +377,12 @@ void connect_begin(struct sio_socket *socket, struct span auth)
     client->connecting = c;
     c->gateway = gateway;
     c->client = client;
+    c->began_us = clock_mono_us();
     c->timer = loop_timer_new(gateway->loop, on_timer, c);
     restore_wish_parse(span_make(c->auth, auth.len), &c->wish);
     buf_init(&c->piece, BUF_MAX_DEFAULT);
     if (client->user->client_count > conf_int(gateway->conf, CONF_LIMIT_CONNECTIONS_PER_USER))
-        client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
+        deny_crowd(client);
     else if (chat_limit_connect(gateway->chat, c->actor.user_id) > 0)
         client_close(client); /* no 41, so that an honest client comes back, later and later */
     else

@@ -7,6 +7,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/relay.h"
+#include "shared/base/clock.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
@@ -18,6 +19,7 @@
 struct device_job {
     struct write_job write;
     struct gateway *gateway;
+    int64_t began_us;
     char username[TOKEN_USERNAME_SIZE];
     char *nonce;       /* as it came, JSON; NULL: none */
     char *correlation; /* NULL: none */
@@ -103,6 +105,7 @@ static void answer(const struct device_job *job)
     struct buf out;
 
     gateway->stats.commands++;
+    times_command(&gateway->times, CHAT_SEND_MESSAGE, job->began_us);
     if (chat_command_error(job->write.command) != ERR_OK)
         gateway->stats.commands_failed++;
     buf_init(&out, BUF_MAX_DEFAULT);
@@ -148,6 +151,7 @@ static struct device_job *job_new(struct gateway *gateway, const struct chat_act
     struct device_job *job = mem_alloc(sizeof *job);
 
     job->gateway = gateway;
+    job->began_us = clock_mono_us();
     memcpy(job->username, actor->username, sizeof job->username);
     job->nonce = find_nonce(message->payload);
     if (span_present(message->correlation)) {

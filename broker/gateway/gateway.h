@@ -14,12 +14,14 @@
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c
  *              what is known of them; claim.c getting them from other brokers; restore.c replaying
  *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
- *   indexer.c  the search index, behind the logs             pages.c   /healthz /readyz /metrics
+ *   indexer.c  the search index, behind the logs             probe.c   /healthz /readyz
+ *   metrics.c  /metrics, with times.c
  */
 #ifndef PARLEY_GATEWAY_GATEWAY_H
 #define PARLEY_GATEWAY_GATEWAY_H
 
 #include "broker/gateway/pool.h"
+#include "broker/gateway/times.h"
 #include "broker/gateway/writers.h"
 #include "broker/sio/sio.h"
 #include "shared/base/hash.h"
@@ -36,11 +38,13 @@ struct app_events;
 struct expiry;
 struct indexer;
 
-/* Counted since the start; shown by /metrics. */
+/* Counted since the start, and what is there now; shown by /metrics. On the loop only. */
 struct gateway_stats {
     uint64_t clients_admitted, clients_denied, commands, commands_failed, events_delivered,
         events_emitted, gaps_fetched, sweeps, sweep_finds, mqtt_received, mqtt_published,
-        mqtt_not_published, sessions_recovered, sessions_lost;
+        mqtt_not_published, sessions_recovered, sessions_lost, gap_events;
+    uint64_t commands_waiting, commands_running;
+    uint64_t refused[CONF_COUNT]; /* by the limit that refused, where a file here does */
 };
 
 struct gateway {
@@ -73,6 +77,7 @@ struct gateway {
     int64_t drain_deadline;
     int drain_share; /* connections closed in a step */
     struct gateway_stats stats;
+    struct times times;
 };
 
 /* Set up everything and listen; *port gets the bound port. `conf` is kept. On failure the reason is

@@ -56,6 +56,7 @@ static void deliver(void *owner, struct event *event)
 
     live->gateway->stats.events_delivered++;
     kinds[live->type].deliver(live, event);
+    times_row(&live->gateway->times, event);
 }
 
 void livelog_start(struct livelog *live, int64_t last)

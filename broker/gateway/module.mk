@@ -15,6 +15,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/indexer.c broker/gateway/indexer.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
+	broker/gateway/metrics.c broker/gateway/metrics.h \
 	broker/gateway/news.c broker/gateway/news.h \
 	broker/gateway/offset.c broker/gateway/offset.h \
 	broker/gateway/pool.c broker/gateway/pool.h \
@@ -30,6 +31,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/roomname.c broker/gateway/roomname.h \
 	broker/gateway/seqlog.c broker/gateway/seqlog.h \
 	broker/gateway/recoverable.c broker/gateway/recoverable.h \
+	broker/gateway/times.c broker/gateway/times.h \
 	broker/gateway/typing.c broker/gateway/typing.h \
 	broker/gateway/user.c broker/gateway/user.h \
 	broker/gateway/writers.c broker/gateway/writers.h
@@ -71,3 +73,8 @@ parley_broker_SOURCES = broker/gateway/main.c
 parley_broker_LDADD = libparley-gateway.a libsio-sio.a libsio-net.a libsio-sio.a libsio-eio.a \
 	libparley-chat.a libparley-store.a libparley-db.a libparley-bus.a libparley-auth.a libparley-base.a \
 	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+
+# What the metrics cost; by hand.
+EXTRA_PROGRAMS += tests/bench/metrics_bench
+tests_bench_metrics_bench_SOURCES = tests/bench/metrics_bench.c
+tests_bench_metrics_bench_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a

@@ -18,7 +18,8 @@ struct pool {
     struct list queue;
     int waiting; /* under lock; read without it by pool_waiting, as a hint */
     bool stop;
-    int outstanding; /* the loop's */
+    int outstanding;  /* the loop's, */
+    uint64_t refused; /* ... as this is */
     pthread_t threads[];
 };
 
@@ -118,6 +119,7 @@ enum err pool_submit(struct pool *pool, struct pool_job *job)
         pthread_cond_signal(&pool->wake);
         err = ERR_OK;
     }
+    pool->refused += err != ERR_OK;
     pthread_mutex_unlock(&pool->lock);
     return err;
 }
@@ -125,6 +127,16 @@ enum err pool_submit(struct pool *pool, struct pool_job *job)
 int pool_waiting(const struct pool *pool)
 {
     return __atomic_load_n(&pool->waiting, __ATOMIC_RELAXED);
+}
+
+uint64_t pool_refused(const struct pool *pool)
+{
+    return pool->refused;
+}
+
+int pool_threads(const struct pool *pool)
+{
+    return pool->options.threads;
 }
 
 int pool_outstanding(const struct pool *pool)

@@ -2,16 +2,18 @@
 #include "broker/gateway/probe.h"
 
 #include "broker/gateway/gateway.h"
-#include "broker/gateway/recovery.h"
+#include "broker/gateway/metrics.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/repair.h"
 #include "shared/base/json_write.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
+#include "shared/base/metrics.h"
 #include "shared/chat/read.h"
 
 #define PERIOD_MS 1000
 #define STALE_MS 3000
+#define COUNT_FDS_EVERY 5 /* probes */
 
 struct probe {
     struct gateway *gateway;
@@ -19,7 +21,9 @@ struct probe {
     struct pool_job job;
     bool job_running;
     enum err err;
-    int64_t pg_seen; /* loop_now ms of the last answer; 0: never */
+    unsigned turn;
+    int64_t open_fds; /* atomic: the job sets it */
+    int64_t pg_seen;  /* loop_now ms of the last answer; 0: never */
     bool was_ready;
 };
 
@@ -49,6 +53,8 @@ static void ping_run(struct pool_job *job, struct db *db)
     struct probe *probe = list_entry(job, struct probe, job);
 
     probe->err = chat_ping(db);
+    if (probe->turn++ % COUNT_FDS_EVERY == 0)
+        __atomic_store_n(&probe->open_fds, metrics_open_fds(), __ATOMIC_RELAXED);
 }
 
 static void ping_done(struct pool_job *job)
@@ -102,77 +108,14 @@ static void ready_page(void *app, struct sio_page *page)
     json_object_end(&w);
 }
 
-static void metric(struct buf *out, const char *type, const char *name, const char *help,
-                   uint64_t value)
-{
-    buf_addf(out, "# HELP parley_%s %s\n# TYPE parley_%s %s\nparley_%s %llu\n", name, help, name,
-             type, name, (unsigned long long)value);
-}
-
-static void library_metrics(struct gateway *gateway, struct buf *out)
-{
-    struct sio_stats s;
-
-    sio_server_stats(gateway->sio, &s);
-    metric(out, "gauge", "connections", "Open Engine.IO sessions.", s.connections);
-    metric(out, "gauge", "sockets", "Connected Socket.IO sockets.", s.sockets);
-    metric(out, "gauge", "output_bytes", "Output waiting for connections.", s.bytes_queued);
-    metric(out, "counter", "handshakes_total", "Engine.IO handshakes.", s.handshakes);
-    metric(out, "counter", "packets_in_total", "Packets received.", s.packets_in);
-    metric(out, "counter", "packets_out_total", "Packets sent.", s.packets_out);
-    metric(out, "counter", "writes_total", "System calls that sent packets.", s.writes);
-    metric(out, "counter", "slow_closed_total", "Connections closed as too slow.", s.slow_closed);
-    metric(out, "counter", "refused_total", "Handshakes refused.", s.refused);
-}
-
-static void gateway_metrics(struct gateway *gateway, struct buf *out)
-{
-    const struct gateway_stats *s = &gateway->stats;
-    struct writers_stats w;
-
-    writers_stats(gateway->writers, &w);
-    metric(out, "gauge", "users", "Users connected here.", gateway->users.used);
-    metric(out, "gauge", "rooms", "Rooms with a member connected here.", gateway->rooms.used);
-    metric(out, "gauge", "readers_waiting", "Jobs waiting for a reader.",
-           (uint64_t)pool_waiting(gateway->readers));
-    metric(out, "gauge", "commanders_waiting", "Jobs waiting for a commander.",
-           (uint64_t)pool_waiting(gateway->commanders));
-    metric(out, "gauge", "hashers_waiting", "Passwords waiting to be hashed.",
-           (uint64_t)pool_waiting(gateway->hashers));
-    metric(out, "gauge", "sends_waiting", "Sends waiting for a writer.", w.waiting);
-    metric(out, "counter", "batches_total", "Transactions of the writers.", w.batches);
-    metric(out, "counter", "sends_total", "Sends written or refused.", w.sends);
-    metric(out, "counter", "admitted_total", "Clients admitted.", s->clients_admitted);
-    metric(out, "counter", "denied_total", "Clients denied.", s->clients_denied);
-    metric(out, "counter", "commands_total", "Commands answered.", s->commands);
-    metric(out, "counter", "commands_failed_total", "Commands answered with an error.",
-           s->commands_failed);
-    metric(out, "counter", "events_delivered_total", "Log events processed.", s->events_delivered);
-    metric(out, "counter", "events_emitted_total", "Emits to clients.", s->events_emitted);
-    metric(out, "counter", "gaps_fetched_total", "Fetches of missing events.", s->gaps_fetched);
-    metric(out, "counter", "sweeps_total", "Sweeps.", s->sweeps);
-    metric(out, "counter", "sweep_finds_total", "Logs that a sweep found behind.", s->sweep_finds);
-    metric(out, "counter", "mqtt_received_total", "MQTT messages received.", s->mqtt_received);
-    metric(out, "counter", "mqtt_published_total", "Events published.", s->mqtt_published);
-    metric(out, "counter", "mqtt_not_published_total", "Events left to the sweep.",
-           s->mqtt_not_published);
-    metric(out, "gauge", "sessions_parked", "Sessions of lost connections kept for recovery.",
-           gateway->recovery ? gateway->recovery->parked_count : 0);
-    metric(out, "counter", "sessions_recovered_total", "Clients whose session was restored.",
-           s->sessions_recovered);
-    metric(out, "counter", "sessions_lost_total", "Clients whose session could not be restored.",
-           s->sessions_lost);
-}
-
 static void metrics_page(void *app, struct sio_page *page)
 {
     struct probe *probe = app;
 
     page->status = 200;
-    page->content_type = "text/plain; version=0.0.4";
-    library_metrics(probe->gateway, page->body);
-    gateway_metrics(probe->gateway, page->body);
-    metric(page->body, "gauge", "ready", "1 if PostgreSQL and MQTT answer.", probe_is_ready(probe));
+    page->content_type = METRICS_CONTENT_TYPE;
+    gateway_metrics(probe->gateway, __atomic_load_n(&probe->open_fds, __ATOMIC_RELAXED),
+                    page->body);
 }
 
 struct probe *probe_new(struct gateway *gateway)
@@ -180,6 +123,7 @@ struct probe *probe_new(struct gateway *gateway)
     struct probe *probe = mem_alloc(sizeof *probe);
 
     probe->gateway = gateway;
+    probe->open_fds = -1;
     probe->timer = loop_timer_new(gateway->loop, on_timer, probe);
     loop_timer_start(probe->timer, 0, PERIOD_MS);
     sio_server_page(gateway->sio, "/healthz", health_page, probe);

@@ -107,8 +107,10 @@ static void drop_beyond_limits(struct recovery *recovery)
     const struct conf *conf = recovery->gateway->conf;
 
     while (recovery->parked_count > (size_t)conf_int(conf, CONF_LIMIT_RECOVERY_SESSIONS) ||
-           recovery->parked_bytes > (size_t)conf_int(conf, CONF_LIMIT_RECOVERY_BYTES))
+           recovery->parked_bytes > (size_t)conf_int(conf, CONF_LIMIT_RECOVERY_BYTES)) {
+        recovery->gateway->stats.refused[CONF_LIMIT_RECOVERY_SESSIONS]++;
         recoverable_free(oldest(recovery));
+    }
 }
 
 void recovery_client_gone(struct client *client, bool recoverable)

@@ -101,6 +101,7 @@ static void fetch_done(struct pool_job *pool)
     struct livelog *live = livelog_find(gateway, job->type, job->id);
     bool page_full = job->err == ERR_OK && job->events.count == PAGE;
 
+    gateway->stats.gap_events += job->events.count;
     if (live && live->fetch_token == job->token) {
         for (size_t i = 0; i < job->events.count; i++)
             livelog_feed(live, &job->events.items[i]);

@@ -217,7 +217,10 @@ static bool too_often(struct typing *typing, int64_t user_id)
 {
     struct span key = span_make((const char *)&user_id, sizeof user_id);
 
-    return bucket_take(typing->rate, key, 1, now(typing)) > 0;
+    if (bucket_take(typing->rate, key, 1, now(typing)) == 0)
+        return false;
+    typing->gateway->stats.refused[CONF_LIMIT_TYPING_PER_S]++;
+    return true;
 }
 
 static void type_in(struct client *client, struct room *room, bool on)

@@ -23,6 +23,9 @@ struct writer {
     struct write_job **batch;
     struct chat_command **commands;
     enum chat_progress *progress;
+    /* Set by the thread, read by others (counter_add). */
+    struct histogram batch_sizes, commits;
+    uint64_t begun, ended; /* batches */
 };
 
 struct writers {
@@ -32,6 +35,7 @@ struct writers {
     int limit;
     int64_t timeout_ms;
     uint64_t waiting, batches, sends; /* atomic */
+    uint64_t refused;                 /* the loop's */
     int count;
     struct writer items[];
 };
@@ -96,9 +100,15 @@ static int expire(struct writer *writer, int count, struct delivery *delivery)
 
 static void write_batch(struct writer *writer, int count, struct delivery *delivery)
 {
+    int64_t began_us = clock_mono_us();
+
     for (int i = 0; i < count; i++)
         writer->commands[i] = writer->batch[i]->command;
+    counter_add(&writer->begun, 1);
     chat_send_batch(writer->db, writer->commands, writer->progress, (size_t)count);
+    counter_add(&writer->ended, 1);
+    histogram_add(&writer->batch_sizes, HISTOGRAM_SIZE, (uint64_t)count);
+    histogram_add_us(&writer->commits, clock_mono_us() - began_us);
     for (int i = 0; i < count; i++) {
         if (writer->progress[i] == CHAT_BUSY)
             list_append(&writer->busy, &writer->batch[i]->node);
@@ -206,8 +216,10 @@ enum err writers_submit(struct writers *writers, struct write_job *job)
 {
     struct writer *writer = writer_of(writers, chat_command_room_key(job->command));
 
-    if (__atomic_load_n(&writers->waiting, __ATOMIC_RELAXED) >= (uint64_t)writers->limit)
+    if (__atomic_load_n(&writers->waiting, __ATOMIC_RELAXED) >= (uint64_t)writers->limit) {
+        writers->refused++;
         return ERR_FULL;
+    }
     __atomic_add_fetch(&writers->waiting, 1, __ATOMIC_RELAXED);
     pthread_mutex_lock(&writer->lock);
     list_append(&writer->queue, &job->node);
@@ -218,6 +230,14 @@ enum err writers_submit(struct writers *writers, struct write_job *job)
 
 void writers_stats(const struct writers *writers, struct writers_stats *out)
 {
+    *out = (struct writers_stats){.refused = writers->refused, .threads = (uint64_t)writers->count};
+    for (int i = 0; i < writers->count; i++) {
+        const struct writer *writer = &writers->items[i];
+
+        out->busy += counter_read(&writer->begun) != counter_read(&writer->ended);
+        histogram_sum(&out->batch, &writer->batch_sizes);
+        histogram_sum(&out->commit, &writer->commits);
+    }
     out->waiting = __atomic_load_n(&writers->waiting, __ATOMIC_RELAXED);
     out->batches = __atomic_load_n(&writers->batches, __ATOMIC_RELAXED);
     out->sends = __atomic_load_n(&writers->sends, __ATOMIC_RELAXED);

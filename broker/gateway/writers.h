@@ -8,6 +8,7 @@
 
 #include "broker/net/loop.h"
 #include "shared/base/conf.h"
+#include "shared/base/histogram.h"
 #include "shared/base/list.h"
 #include "shared/chat/chat.h"
 
@@ -34,10 +35,14 @@ void writers_free(struct writers *writers);
 /* ERR_FULL: not taken. */
 enum err writers_submit(struct writers *writers, struct write_job *job) MUST_CHECK;
 
-/* For /metrics: sends accepted and not answered yet; batches and sends written since the start. Any
- * thread. */
+/* For /metrics. On the loop. */
 struct writers_stats {
-    uint64_t waiting, batches, sends;
+    uint64_t waiting;        /* sends accepted and not answered yet */
+    uint64_t batches, sends; /* written since the start */
+    uint64_t refused;        /* sends that writers_submit did not take */
+    uint64_t threads, busy;  /* writers, and those in a transaction */
+    struct histogram batch;  /* sends in a batch */
+    struct histogram commit; /* microseconds of a batch */
 };
 void writers_stats(const struct writers *writers, struct writers_stats *out);
 

@@ -326,6 +326,14 @@ enum err net_listener_listen(struct net_listener *listener, const char *host, in
 
 /* ---- life ---- */
 
+void net_listener_change(struct net_listener *listener, const char *trusted_proxies,
+                         size_t max_sockets)
+{
+    mem_free(listener->trusted_proxies);
+    listener->trusted_proxies = mem_strdup(trusted_proxies ? trusted_proxies : "");
+    listener->max_sockets = max_sockets;
+}
+
 struct net_listener *net_listener_new(struct loop *loop, struct eio_server *eio,
                                       const struct net_options *options)
 {

@@ -41,6 +41,10 @@ void net_listener_page(struct net_listener *listener, const char *path, net_page
  * itself; called directly only when no turn will follow. */
 void net_listener_turn(struct net_listener *listener);
 
+/* Both as in net_options, from now on. */
+void net_listener_change(struct net_listener *listener, const char *trusted_proxies,
+                         size_t max_sockets);
+
 /* write calls made (sendmsg), and open sockets. */
 uint64_t net_listener_writes(const struct net_listener *listener);
 size_t net_listener_sockets(const struct net_listener *listener);

@@ -29,6 +29,8 @@ struct loop_signal_node {
 struct loop {
     struct ev_loop *ev;
     int64_t now;
+    int64_t woken_us; /* 0: before the first turn */
+    struct histogram turns;
     ev_prepare before_sleep;
     ev_check after_sleep;
     ev_idle stay_awake;
@@ -82,8 +84,13 @@ static void run_defers(struct loop *loop)
 
 static void on_before_sleep(struct ev_loop *ev, ev_prepare *watcher, int revents)
 {
+    struct loop *loop = watcher->data;
+
     (void)ev, (void)revents;
-    run_defers(watcher->data);
+    run_defers(loop);
+    if (loop->woken_us != 0)
+        histogram_add_us(&loop->turns, clock_mono_us() - loop->woken_us);
+    loop->woken_us = 0;
 }
 
 static void on_after_sleep(struct ev_loop *ev, ev_check *watcher, int revents)
@@ -91,7 +98,8 @@ static void on_after_sleep(struct ev_loop *ev, ev_check *watcher, int revents)
     struct loop *loop = watcher->data;
 
     (void)ev, (void)revents;
-    loop->now = clock_mono_ms();
+    loop->woken_us = clock_mono_us();
+    loop->now = loop->woken_us / 1000;
 }
 
 static void on_awake(struct ev_loop *ev, ev_idle *watcher, int revents)
@@ -202,6 +210,11 @@ void loop_turn(struct loop *loop)
 int64_t loop_now(const struct loop *loop)
 {
     return loop->now;
+}
+
+const struct histogram *loop_turns(const struct loop *loop)
+{
+    return &loop->turns;
 }
 
 struct ev_loop *loop_ev(struct loop *loop)

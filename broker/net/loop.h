@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/base/histogram.h"
+
 struct loop;
 struct loop_timer;
 struct loop_watch;
@@ -23,6 +25,10 @@ void loop_stop(struct loop *loop);
 
 /* Monotonic milliseconds, refreshed once per turn: the `now` to hand to state machines. */
 int64_t loop_now(const struct loop *loop);
+
+/* How long turns took, from the wake-up until the loop could sleep again: what anybody has to wait
+ * for the loop at most, beyond the machine's own. Microseconds. */
+const struct histogram *loop_turns(const struct loop *loop);
 
 typedef void (*loop_fn)(void *arg);
 

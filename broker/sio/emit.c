@@ -59,7 +59,11 @@ void sio_emit_volatile(struct sio_socket *socket, struct sio_message *message)
 
 void sio_emit_passing(struct sio_socket *socket, struct sio_message *message)
 {
-    if (socket->state == SIO_CONNECTED && !eio_session_lags(socket->client->session))
+    if (socket->state != SIO_CONNECTED)
+        return;
+    if (eio_session_lags(socket->client->session))
+        socket->client->server->passing_dropped++;
+    else
         sio_deliver(socket, message);
 }
 

@@ -29,6 +29,7 @@ struct sio_server {
     struct buf scratch; /* for decoding a packet */
     struct buf encoded; /* for encoding one */
     uint64_t sockets;
+    uint64_t passing_dropped;
 };
 
 struct sio_namespace {

@@ -75,7 +75,7 @@ void sio_server_sweep_later(struct sio_server *server)
     loop_defer(server->loop, &server->sweep);
 }
 
-static struct eio_server *make_eio(struct sio_server *server, const struct sio_options *options)
+static struct eio_options eio_options_of(const struct sio_options *options)
 {
     struct eio_options eio;
 
@@ -97,7 +97,20 @@ static struct eio_server *make_eio(struct sio_server *server, const struct sio_o
     eio.gzip = options->gzip;
     eio.cookie = options->cookie;
     eio.sid_prefix = options->sid_prefix;
+    return eio;
+}
+
+static struct eio_server *make_eio(struct sio_server *server, const struct sio_options *options)
+{
+    struct eio_options eio = eio_options_of(options);
+
     return eio_server_new(&eio, &sio_eio_ops, server, loop_now(server->loop));
+}
+
+/* A polling client holds two connections, a probing one three. */
+static size_t sockets_of(const struct sio_options *options)
+{
+    return options->max_connections * 3 + 64;
 }
 
 struct sio_server *sio_server_new_bare(struct loop *loop, const struct sio_options *options)
@@ -124,13 +137,23 @@ struct sio_server *sio_server_new_bare(struct loop *loop, const struct sio_optio
 struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *options)
 {
     struct sio_server *server = sio_server_new_bare(loop, options);
-    /* A polling client holds two connections, a probing one three. */
     struct net_options net = {.trusted_proxies = options->trusted_proxies,
                               .header_bytes = options->header_bytes,
-                              .max_sockets = options->max_connections * 3 + 64};
+                              .max_sockets = sockets_of(options)};
 
     server->net = net_listener_new(loop, server->eio, &net);
     return server;
+}
+
+void sio_server_change(struct sio_server *server, const struct sio_options *options)
+{
+    struct eio_options eio = eio_options_of(options);
+
+    server->max_depth = options->max_depth;
+    server->wait_packets = options->wait_packets;
+    eio_server_change(server->eio, &eio);
+    if (server->net)
+        net_listener_change(server->net, options->trusted_proxies, sockets_of(options));
 }
 
 enum err sio_server_listen(struct sio_server *server, const char *host, int port, int *bound_port)
@@ -218,7 +241,41 @@ void sio_server_stats(const struct sio_server *server, struct sio_stats *out)
         .slow_closed = eio.slow_closed,
         .refused = eio.refused,
         .writes = server->net ? net_listener_writes(server->net) : 0,
+        .full = eio.full,
+        .address_full = eio.address_full,
+        .too_long = eio.too_long,
+        .past_bytes = eio.past_bytes,
+        .past_packets = eio.past_packets,
+        .passing_dropped = server->passing_dropped,
     };
+}
+
+const char *sio_server_closed(const struct sio_server *server, int index, uint64_t *count)
+{
+    static const char *const names[EIO_REASON_COUNT] = {
+        [EIO_REASON_CLIENT] = "client",
+        [EIO_REASON_TRANSPORT] = "transport",
+        [EIO_REASON_PING_TIMEOUT] = "ping_timeout",
+        [EIO_REASON_PARSE] = "parse_error",
+        [EIO_REASON_SLOW_READER] = "slow_reader",
+        [EIO_REASON_FORCED] = "forced",
+        [EIO_REASON_SHUTDOWN] = "shutdown",
+    };
+    struct eio_stats eio;
+
+    if (index < 0 || index >= EIO_REASON_COUNT)
+        return NULL;
+    eio_server_stats(server->eio, &eio);
+    *count = eio.closed[index];
+    return names[index];
+}
+
+void sio_server_survey(const struct sio_server *server, struct sio_survey *out)
+{
+    struct eio_survey eio;
+
+    eio_server_survey(server->eio, &eio);
+    *out = (struct sio_survey){eio.websockets, eio.packets_queued, eio.longest_bytes};
 }
 
 /* ---- namespaces ---- */

@@ -93,9 +93,30 @@ void sio_server_refuse_new(struct sio_server *server);
 struct sio_stats {
     uint64_t connections, sockets, handshakes, packets_in, packets_out, bytes_queued, slow_closed,
         refused, writes;
+    uint64_t full, address_full;       /* of refused: max_connections, max_per_address */
+    uint64_t too_long;                 /* bodies and messages past max_payload */
+    uint64_t past_bytes, past_packets; /* of slow_closed: by output_bytes, output_packets */
+    uint64_t passing_dropped;          /* sio_emit_passing that gave way */
 };
 /* Counters since the start, and what is there now. */
 void sio_server_stats(const struct sio_server *server, struct sio_stats *out);
+
+/* Connections that have ended since the start, one at a time: index 0, 1, ... with the reason's
+ * name; NULL: no more. */
+const char *sio_server_closed(const struct sio_server *server, int index, uint64_t *count);
+
+/* What only a look at every connection tells, some 0.1 us for each. */
+struct sio_survey {
+    uint64_t websockets;
+    uint64_t packets_queued;
+    uint64_t longest_bytes; /* what waits for the connection that has most waiting */
+};
+void sio_server_survey(const struct sio_server *server, struct sio_survey *out);
+
+/* From now on, with `options` as for sio_server_new: origins, check_origins, output_bytes,
+ * output_packets, process_output_bytes, max_connections, max_per_address, max_depth, wait_packets,
+ * trusted_proxies. All else stays as it was made, and so does what is open. */
+void sio_server_change(struct sio_server *server, const struct sio_options *options);
 
 /* ---- namespaces and handlers ---- */
 

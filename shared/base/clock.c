@@ -85,3 +85,42 @@ void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE])
     *at++ = 'Z';
     *at = '\0';
 }
+
+/* Days from 1970-01-01; the inverse of date_of_day. */
+static int64_t day_of_date(const struct date *date)
+{
+    int64_t year = date->year - (date->month <= 2);
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t of_era = year - era * 400;
+    int64_t of_year = (153 * (date->month + (date->month > 2 ? -3 : 9)) + 2) / 5 + date->day - 1;
+
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+bool clock_iso_parse(struct span text, int64_t *wall_us)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ";
+    int64_t part[8] = {0};
+    int at = 0;
+
+    if (text.len != sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned)text.ptr[i] - '0';
+
+        if (form[i] == 'd' && digit <= 9)
+            part[at] = part[at] * 10 + (int64_t)digit;
+        else if (form[i] == 'd' || text.ptr[i] != form[i])
+            return false;
+        else
+            at++;
+    }
+    const struct date date = {part[0], (int)part[1], (int)part[2]};
+    if (date.month < 1 || date.month > 12 || date.day < 1 || date.day > 31 || part[3] > 23 ||
+        part[4] > 59 || part[5] > 59)
+        return false;
+    *wall_us =
+        ((((day_of_date(&date) * 24 + part[3]) * 60 + part[4]) * 60 + part[5]) * 1000 + part[6]) *
+        1000;
+    return true;
+}

@@ -7,7 +7,10 @@
 
 #include <stdint.h>
 
+#include <stdbool.h>
+
 #include "shared/base/err.h"
+#include "shared/base/span.h"
 
 /* Milliseconds since an arbitrary start; never goes back. */
 int64_t clock_mono_ms(void);
@@ -23,5 +26,8 @@ int64_t clock_wall_us(void);
 /* Write a time of clock_wall_us as "2026-11-22T18:30:00.123Z" plus NUL: ISO 8601, UTC, rounded down
  * to the millisecond. Years 0 to 9999. */
 void clock_iso(int64_t wall_us, char out[CLOCK_ISO_SIZE]);
+
+/* Read what clock_iso writes, and nothing else (of a day, only that it is 1 to 31). */
+bool clock_iso_parse(struct span text, int64_t *wall_us);
 
 #endif

@@ -13,6 +13,7 @@ libparley_base_a_SOURCES = \
 	shared/base/bucket.c shared/base/bucket.h \
 	shared/base/utf8.c shared/base/utf8.h \
 	shared/base/json_scan.c shared/base/json_find.c shared/base/json_scan.h \
+	shared/base/histogram.h shared/base/metrics.c shared/base/metrics.h \
 	shared/base/json_write.c shared/base/json_write.h \
 	shared/base/log.c shared/base/log.h \
 	shared/base/conf.c shared/base/conf_read.c shared/base/conf.h shared/base/conf_table.h \
@@ -32,6 +33,7 @@ check_PROGRAMS += \
 	tests/unit/base/json_write_test \
 	tests/unit/base/log_test \
 	tests/unit/base/mem_test \
+	tests/unit/base/metrics_test \
 	tests/unit/base/random_test \
 	tests/unit/base/utf8_test
 base_test_libs = libparley-base.a $(UNISTRING_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS)
@@ -60,6 +62,8 @@ tests_unit_base_log_test_SOURCES = tests/unit/base/log_test.c
 tests_unit_base_log_test_LDADD = $(base_test_libs)
 tests_unit_base_mem_test_SOURCES = tests/unit/base/mem_test.c
 tests_unit_base_mem_test_LDADD = $(base_test_libs)
+tests_unit_base_metrics_test_SOURCES = tests/unit/base/metrics_test.c
+tests_unit_base_metrics_test_LDADD = $(base_test_libs)
 tests_unit_base_random_test_SOURCES = tests/unit/base/random_test.c
 tests_unit_base_random_test_LDADD = $(base_test_libs)
 tests_unit_base_utf8_test_SOURCES = tests/unit/base/utf8_test.c

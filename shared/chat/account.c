@@ -151,10 +151,18 @@ static enum err check_free(struct db *db, struct span key)
     return err ? err : ERR_NAME_TAKEN;
 }
 
+static bool enter_gate(struct chat *chat)
+{
+    if (gate_enter(&chat->gate))
+        return true;
+    chat_refused(chat, CONF_LIMIT_HASH_QUEUE);
+    return false;
+}
+
 enum err account_hash(struct chat *chat, struct span password, char out[PASSWORD_HASH_SIZE],
                       int64_t *retry_ms)
 {
-    if (!gate_enter(&chat->gate))
+    if (!enter_gate(chat))
         return account_limited(GATE_RETRY_MS, retry_ms);
     password_hash(&chat->password_cost, password, out);
     gate_leave(&chat->gate);
@@ -207,7 +215,7 @@ enum err chat_signup(struct chat *chat, struct db *db, struct span body, const c
 enum err account_verify(struct chat *chat, struct span password, const char *hash,
                         int64_t *retry_ms)
 {
-    if (!gate_enter(&chat->gate))
+    if (!enter_gate(chat))
         return account_limited(GATE_RETRY_MS, retry_ms);
     bool matched = password_verify(&chat->password_cost, password, hash);
     gate_leave(&chat->gate);

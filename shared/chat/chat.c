@@ -78,45 +78,65 @@ const struct token_key *chat_token_key(const struct chat *chat)
 
 /* ---- rate limits ---- */
 
-static int64_t take_for_user(struct bucket_table *table, int64_t user_id)
+void chat_refused(struct chat *chat, enum conf_key limit)
 {
-    return bucket_take(table, span_make((const char *)&user_id, sizeof user_id), 1,
-                       clock_mono_ms());
+    __atomic_add_fetch(&chat->refused[limit], 1, __ATOMIC_RELAXED);
+}
+
+uint64_t chat_refusals(const struct chat *chat, enum conf_key limit)
+{
+    return __atomic_load_n(&chat->refused[limit], __ATOMIC_RELAXED);
+}
+
+static int64_t take(struct chat *chat, enum conf_key limit, struct bucket_table *table,
+                    struct span key)
+{
+    int64_t wait_ms = bucket_take(table, key, 1, clock_mono_ms());
+
+    if (wait_ms > 0)
+        chat_refused(chat, limit);
+    return wait_ms;
+}
+
+static int64_t take_for_user(struct chat *chat, enum conf_key limit, struct bucket_table *table,
+                             int64_t user_id)
+{
+    return take(chat, limit, table, span_make((const char *)&user_id, sizeof user_id));
 }
 
 int64_t chat_limit_send(struct chat *chat, int64_t user_id)
 {
-    return take_for_user(chat->sends, user_id);
+    return take_for_user(chat, CONF_LIMIT_SENDS_PER_S, chat->sends, user_id);
 }
 
 int64_t chat_limit_mark(struct chat *chat, int64_t user_id)
 {
-    return take_for_user(chat->marks, user_id);
+    return take_for_user(chat, CONF_LIMIT_MARKS_PER_S, chat->marks, user_id);
 }
 
 int64_t chat_limit_command(struct chat *chat, int64_t user_id)
 {
-    return take_for_user(chat->commands, user_id);
+    return take_for_user(chat, CONF_LIMIT_COMMANDS_PER_S, chat->commands, user_id);
 }
 
 int64_t chat_limit_connect(struct chat *chat, int64_t user_id)
 {
-    return take_for_user(chat->connects, user_id);
+    return take_for_user(chat, CONF_LIMIT_CONNECTS_PER_S, chat->connects, user_id);
 }
 
 int64_t chat_limit_publish(struct chat *chat, int64_t key_id)
 {
-    return take_for_user(chat->publishes, key_id);
+    return take_for_user(chat, CONF_LIMIT_PUBLISHES_PER_S, chat->publishes, key_id);
 }
 
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)
 {
-    return take_for_user(chat->private_rooms, user_id);
+    return take_for_user(chat, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, chat->private_rooms, user_id);
 }
 
 int64_t chat_limit_signup(struct chat *chat, const char *address)
 {
-    return bucket_take(chat->signups, span_of(address), 1, clock_mono_ms());
+    return take(chat, CONF_LIMIT_SIGNUPS_PER_HOUR, chat->signups, span_of(address));
 }
 
 /* An address holds no space, so the two parts cannot be confused. */
@@ -132,11 +152,12 @@ int64_t chat_limit_password(struct chat *chat, struct span account, const char *
 {
     struct buf key;
     int64_t now_ms = clock_mono_ms();
-    int64_t wait_ms = bucket_take(chat->password_sources, span_of(address), 1, now_ms);
+    int64_t wait_ms =
+        take(chat, CONF_LIMIT_PASSWORD_TRIES_ADDRESS, chat->password_sources, span_of(address));
     if (wait_ms > 0)
         return wait_ms;
     account_key(account, address, &key);
-    wait_ms = bucket_take(chat->passwords, buf_span(&key), 1, now_ms);
+    wait_ms = take(chat, CONF_LIMIT_PASSWORD_TRIES, chat->passwords, buf_span(&key));
     if (wait_ms > 0)
         bucket_give(chat->password_sources, span_of(address), 1, now_ms);
     buf_release(&key);

@@ -24,6 +24,9 @@ void chat_free(struct chat *chat);
 const struct conf *chat_conf(const struct chat *chat);
 const struct token_key *chat_token_key(const struct chat *chat);
 
+/* How often a limit has refused somebody here, since the start. Any thread. */
+uint64_t chat_refusals(const struct chat *chat, enum conf_key limit);
+
 /* Take from the limit of a user's admissions: 0, or after how many ms it would pass. */
 int64_t chat_limit_connect(struct chat *chat, int64_t user_id);
 

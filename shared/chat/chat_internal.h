@@ -24,7 +24,11 @@ struct chat {
     struct bucket_table *password_sources; /* by address */
     struct bucket_table *signups;          /* by address */
     struct bucket_table *publishes;        /* by API key */
+    uint64_t refused[CONF_COUNT];          /* atomic; by limit */
 };
+
+/* Note that a limit refused somebody. */
+void chat_refused(struct chat *chat, enum conf_key limit);
 
 /* Each takes from its limit: 0, or after how many ms it would pass (then nothing was taken). */
 int64_t chat_limit_send(struct chat *chat, int64_t user_id);

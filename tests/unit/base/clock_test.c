@@ -71,12 +71,42 @@ static void clocks_agree_and_do_not_go_back(void **state)
     assert_true(clock_wall_us() / 1000000 - seconds < 60);
 }
 
+static void what_is_written_can_be_read(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "2026-11-23T01:02:03Z",
+                                      "2026-11-23T01:02:03.456",
+                                      "2026-11-23t01:02:03.456Z",
+                                      "2026-11-23T01:02:03.456z",
+                                      "2026-13-23T01:02:03.456Z",
+                                      "2026-00-23T01:02:03.456Z",
+                                      "2026-11-32T01:02:03.456Z",
+                                      "2026-11-23T24:02:03.456Z",
+                                      "2026-11-23T01:60:03.456Z",
+                                      "2026-11-23T01:02:60.456Z",
+                                      "2026-11-23T01:02:03.4 6Z"};
+    char date[CLOCK_ISO_SIZE];
+    int64_t read;
+
+    (void)state;
+    for (int64_t day = -200000; day < 400000; day += 13) {
+        int64_t us = day * INT64_C(86400000000) + day % 86400 * 1000000 + 123000;
+
+        clock_iso(us, date);
+        assert_true(clock_iso_parse(span_of(date), &read));
+        assert_int_equal(read, us);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(clock_iso_parse(span_of(bad[i]), &read));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates_that_are_known),
         cmocka_unit_test(dates_before_1970_round_down_too),
         cmocka_unit_test(every_day_of_800_years_agrees_with_gmtime),
+        cmocka_unit_test(what_is_written_can_be_read),
         cmocka_unit_test(clocks_agree_and_do_not_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
