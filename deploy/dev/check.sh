@@ -156,8 +156,8 @@ check_setup()
     packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt" "$LIB/packages-tools.txt"
     while read -r lock; do
         npm_ensure "${lock%/package-lock.json}"
-    done < <(find "$ROOT/web" "$ROOT/tests" -name node_modules -prune -o \
-        -name package-lock.json -print)
+    done < <(find "$ROOT/web" "$ROOT/tests" \( -name node_modules -o -path '*/bench/peers' \) \
+        -prune -o -name package-lock.json -print)
     CHECK_TMP=$(mktemp -d /tmp/parley-check-XXXXXX)
     chmod 711 "$CHECK_TMP"
     trap check_end EXIT
@@ -171,6 +171,8 @@ check_shell()
 {
     check_head "scripts"
     check_one "shellcheck" shellcheck -x "$ROOT/dev" "$ROOT/.ci/run" "$LIB"/*.sh
+    check_one "shellcheck, the benchmarks' peers" \
+        shellcheck -x "$ROOT"/tests/bench/peers/*/prepare "$ROOT"/tests/bench/peers/*/run
     check_one "clang-format" format_main --check
 }
 
