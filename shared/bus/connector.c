@@ -4,11 +4,24 @@
  */
 #include "shared/bus/connector.h"
 
+#include <errno.h>
 #include <mqtt_protocol.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "shared/base/mem.h"
+
+/* How long a host may take to answer a TCP connection. */
+#define REACH_MS 3000
+/* How long it may leave what was sent without an acknowledgement of TCP's. */
+#define SILENCE_MS 5000
 
 struct connector {
     pthread_mutex_t lock;
@@ -52,9 +65,61 @@ static int prepare(struct mosquitto *mosq, const struct bus_options *options)
     return mosquitto_username_pw_set(mosq, options->username, options->password);
 }
 
+static bool address_answers(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t size = sizeof error;
+    bool answers;
+
+    if (fd < 0)
+        return false;
+    answers = connect(fd, address->ai_addr, address->ai_addrlen) == 0 ||
+              (errno == EINPROGRESS && poll(&wait, 1, REACH_MS) > 0 &&
+               getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0);
+    close(fd);
+    return answers;
+}
+
+/*
+ * libmosquitto's connect() has no time limit but the kernel's two minutes, with tries ever farther
+ * apart: after a network that lost packets in silence, it would find out up to a minute late. So
+ * see first whether anybody is there. (An attempt cannot be left to itself instead: when it
+ * succeeds late, it takes the client id from the connection that was made since.)
+ */
+static bool host_answers(const struct bus_options *options)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *list = NULL;
+    char port[16];
+    bool answers = false;
+
+    snprintf(port, sizeof port, "%d", options->port);
+    if (getaddrinfo(options->host, port, &hints, &list) != 0)
+        return false;
+    for (const struct addrinfo *each = list; each && !answers; each = each->ai_next)
+        answers = address_answers(each);
+    freeaddrinfo(list);
+    return answers;
+}
+
+/* What is sent and never acknowledged ends the connection: keep-alive alone would take as long as
+ * its interval is, and TCP's own tries come ever more seldom. */
+static void limit_silence(struct mosquitto *mosq)
+{
+    unsigned int ms = SILENCE_MS;
+
+    (void)setsockopt(mosquitto_socket(mosq), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+}
+
 static void connector_connect(struct connector *connector)
 {
     const struct bus_options *options = &connector->options;
+
+    connector->code = MOSQ_ERR_ERRNO;
+    if (!host_answers(options))
+        return;
 
     /* A NULL userdata would arrive in callbacks as the handle itself: give it something. */
     connector->mosq = mosquitto_new(options->client_id, true, connector);
@@ -68,7 +133,9 @@ static void connector_connect(struct connector *connector)
     if (connector->code != MOSQ_ERR_SUCCESS) {
         mosquitto_destroy(connector->mosq);
         connector->mosq = NULL;
+        return;
     }
+    limit_silence(connector->mosq);
 }
 
 static void *connector_main(void *arg)
