@@ -189,6 +189,7 @@ int eio_queue_written(struct eio_queue *queue, size_t bytes)
 
     while (queue->count > 0) {
         struct eio_frame *frame = eio_queue_first(queue);
+        assert(frame);
         size_t left = frame->len - queue->sent;
 
         if (frame->kind == EIO_FRAME_STREAM) {

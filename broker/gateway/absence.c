@@ -28,6 +28,7 @@ void absences_leave(struct absences *absences, int64_t seq)
         absences->items =
             mem_regrow(absences->items, (size_t)absences->cap, sizeof *absences->items);
     }
+    assert(absences->items);
     absences->items[absences->count++] = (struct absence){.from = seq};
 }
 

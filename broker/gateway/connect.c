@@ -343,7 +343,7 @@ static enum err authenticate(struct gateway *gateway, struct sio_socket *socket,
     struct span token;
     enum err err = ERR_UNAUTHENTICATED;
 
-    buf_init(&buf, TOKEN_MAX_BYTES * 2);
+    buf_init(&buf, 2 * (size_t)TOKEN_MAX_BYTES);
     token = token_of(gateway, socket, auth, &buf);
     if (span_present(token) && buf_ok(&buf))
         err = chat_authenticate(gateway->chat, token, sio_socket_address(socket), actor);

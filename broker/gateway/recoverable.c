@@ -1,6 +1,8 @@
 /* Book-keeping of what one client was sent. Who restores it and when is recovery.c's. */
 #include "broker/gateway/recoverable.h"
 
+#include <assert.h>
+
 #include "broker/gateway/catchup.h"
 #include "broker/gateway/client.h"
 #include "broker/gateway/gateway.h"
@@ -93,6 +95,7 @@ void recoverable_free(struct recoverable *session)
 /* Forget the older half; offsets from before may then be of no use. */
 static void trim(struct recoverable *session, int64_t now)
 {
+    assert(session->sent && session->sent_count >= 2);
     size_t half = session->sent_count / 2;
     const struct sent *last = &session->sent[half - 1];
 
@@ -119,6 +122,7 @@ static void remember(struct recoverable *session, struct point point, int64_t lo
         session->sent_cap = session->sent_cap ? session->sent_cap * 2 : 4;
         session->sent = mem_regrow(session->sent, session->sent_cap, sizeof *session->sent);
     }
+    assert(session->sent);
     session->sent[session->sent_count++] = (struct sent){{point.n, point.k, 1, log, seq}, now};
 }
 

@@ -18,7 +18,7 @@
 #define TICK_MS 250
 #define BATCH_TOPICS 100 /* topics in one SUBSCRIBE or UNSUBSCRIBE packet */
 #define TOPIC_SIZE (EVENT_TOPIC_SIZE + 4)
-#define PROBE "probe"
+#define PROBE "\"probe\"" /* JSON, like all else on these topics */
 
 struct sub_batch { /* one SUBSCRIBE on its way */
     int count;

@@ -10,7 +10,7 @@ static bool take_prefix(struct span *text, const char *prefix)
 {
     size_t len = strlen(prefix);
 
-    if (text->len < len || memcmp(text->ptr, prefix, len) != 0)
+    if (!span_present(*text) || text->len < len || memcmp(text->ptr, prefix, len) != 0)
         return false;
     *text = span_make(text->ptr + len, text->len - len);
     return true;

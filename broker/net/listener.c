@@ -199,21 +199,25 @@ static const struct eio_net_ops net_ops = {
 
 /* ---- accepting ---- */
 
-static void peer_name(const struct sockaddr_storage *address, char out[NET_ADDRESS_MAX])
-{
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+/* Of either family; AF_INET6's is the larger. */
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
 
+static void peer_name(const union address *address, char out[NET_ADDRESS_MAX])
+{
     out[0] = '\0';
-    if (address->ss_family == AF_INET)
-        inet_ntop(AF_INET, &four->sin_addr, out, NET_ADDRESS_MAX);
-    else if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-        inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out, NET_ADDRESS_MAX);
+    if (address->any.sa_family == AF_INET)
+        inet_ntop(AF_INET, &address->four.sin_addr, out, NET_ADDRESS_MAX);
+    else if (IN6_IS_ADDR_V4MAPPED(&address->six.sin6_addr))
+        inet_ntop(AF_INET, address->six.sin6_addr.s6_addr + 12, out, NET_ADDRESS_MAX);
     else
-        inet_ntop(AF_INET6, &six->sin6_addr, out, NET_ADDRESS_MAX);
+        inet_ntop(AF_INET6, &address->six.sin6_addr, out, NET_ADDRESS_MAX);
 }
 
-static void adopt(struct net_listener *listener, int fd, const struct sockaddr_storage *address)
+static void adopt(struct net_listener *listener, int fd, const union address *address)
 {
     char peer[NET_ADDRESS_MAX];
     int one = 1, bytes = SEND_BUFFER_BYTES;
@@ -258,10 +262,9 @@ static void on_acceptable(void *arg, int events)
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_storage address;
+        union address address = {.six = {0}};
         socklen_t len = sizeof address;
-        int fd =
-            accept4(listener->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, &address.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0)
             adopt(listener, fd, &address);
@@ -292,14 +295,12 @@ static int bind_first(const struct addrinfo *all)
 
 static int port_of(int fd)
 {
-    struct sockaddr_storage address;
+    union address address = {.six = {0}};
     socklen_t len = sizeof address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+    if (getsockname(fd, &address.any, &len) != 0)
         return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
 }
 
 enum err net_listener_listen(struct net_listener *listener, const char *host, int port,

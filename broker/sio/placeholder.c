@@ -7,6 +7,8 @@
  */
 #include "broker/sio/packet.h"
 
+#include <assert.h>
+
 #include "shared/base/json_scan.h"
 #include "shared/base/mem.h"
 
@@ -75,6 +77,7 @@ static void note_value(struct walk *w, struct span scalar)
 {
     struct frame *frame = w->depth > 0 ? &w->frames[w->depth - 1] : NULL;
     long long num = -1;
+    assert(frame || w->member == MEMBER_OTHER);
     if (w->member == MEMBER_PLACEHOLDER)
         frame->marked = span_is(scalar, "true");
     if (w->member == MEMBER_NUM)

@@ -46,6 +46,11 @@ static size_t skip_container(struct span text, size_t at)
     return text.len;
 }
 
+static bool is_end_of_scalar(char c)
+{
+    return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static size_t skip_value(struct span text, size_t at)
 {
     if (at >= text.len)
@@ -54,7 +59,7 @@ static size_t skip_value(struct span text, size_t at)
         return skip_string(text, at);
     if (text.ptr[at] == '[' || text.ptr[at] == '{')
         return skip_container(text, at);
-    while (at < text.len && !memchr(",]} \t\n\r", text.ptr[at], 7))
+    while (at < text.len && !is_end_of_scalar(text.ptr[at]))
         at++;
     return at;
 }

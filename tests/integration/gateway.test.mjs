@@ -671,6 +671,9 @@ describe('updateChannel', () => {
     check.refused(await b.command('updateChannel', { name: next, newName: unique('x') }), 'forbidden');
     check.refused(await a.command('updateChannel', { name: next, newName: 'a@b' }), 'validation_failed', 'newName');
     check.refused(await a.command('updateChannel', { name: unique('none'), newName: unique('x') }), 'room_not_found');
+    const taken = unique('taken');
+    await bob.create(taken);
+    check.refused(await a.command('updateChannel', { name: next, newName: taken }), 'name_taken');
     await a.must('updateChannel', { name: next, status: 'PUBLIC' });
     await b.waitFor('channelUpdated', (body) => body.status === 'PUBLIC');
   });
