@@ -19,7 +19,7 @@ libparley_base_a_SOURCES = \
 	shared/base/conf.c shared/base/conf_read.c shared/base/conf.h shared/base/conf_table.h \
 	shared/base/settings.def
 
-EXTRA_DIST += docs/parley.conf.sample tests/vectors/json/scan.txt
+EXTRA_DIST += tests/vectors/json/scan.txt
 
 check_PROGRAMS += \
 	tests/unit/base/bucket_test \
