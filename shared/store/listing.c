@@ -40,10 +40,10 @@ static const struct db_stmt list_channels = {
                                                             " ) found order by id limit $5) shown "
                                                             "on one.alive"
                                                             " left join room r on r.id = shown.id"
-                                                            " left join membership m on m.room_id "
-                                                            "= "
-                                                            "r.id and m.user_id = $2 and "
-                                                            "m.is_member"
+                                                            " left join lateral (select * from "
+                                                            "membership o where o.room_id = r.id "
+                                                            "and o.user_id = $2 and o.is_member "
+                                                            "limit 1) m on true"
                                                             " order by r.id",
     .params = 6,
 };

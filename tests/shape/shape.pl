@@ -149,7 +149,7 @@ sub median {
 
 my @files;
 for my $top (grep { -d "$root/$_" } qw(shared broker fcgi deploy tests)) {
-    find({no_chdir => 1, wanted => sub {
+    find({no_chdir => 1, preprocess => sub { grep { $_ ne 'node_modules' } @_ }, wanted => sub {
         push @files, substr($_, length("$root/")) if /\.[ch]$/ and -f;
     }}, "$root/$top");
 }
