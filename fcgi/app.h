@@ -7,27 +7,33 @@
 
 #include "fcgi/request.h"
 #include "fcgi/response.h"
+#include "fcgi/stats.h"
+#include "shared/base/log.h"
 #include "shared/bus/bus.h"
 #include "shared/chat/chat.h"
 #include "shared/chat/read.h"
 
 #define API_BASE "/api/v1"
 
-/* Made by main before threads start, read-only afterwards; what it points to is thread-safe. */
+/* Made by main before threads start, read-only afterwards; what it points to is thread-safe, but
+ * for the statistics: each thread that counts has a copy of its own. */
 struct app {
     const struct conf *conf;
     struct chat *chat;
     struct bus_thread *bus;
+    struct stats *stats; /* the calling thread's own; NULL: nobody counts */
 };
 
 /* One request being answered. `db` is the thread's own. */
 struct call {
     const struct app *app;
     struct db *db;
+    const char *pattern; /* of the route; NULL: none */
     struct request *request;
     struct response *response;
     struct chat_actor actor; /* who asks; zeroed where the route needs no authentication */
     int64_t key_id;          /* ... of an API key; 0: none */
+    struct log_context log;  /* what the log says of it */
     enum err refusal;        /* not ERR_OK: answer nothing but this */
 };
 

@@ -119,6 +119,12 @@ static void refuse(struct call *call)
     response_problem(call->response, &problem);
 }
 
+static void count_refusal(const struct call *call, enum err err)
+{
+    if (err == ERR_PAYLOAD_TOO_LARGE)
+        chat_count_refusal(call->app->chat, CONF_LIMIT_BODY_BYTES);
+}
+
 static void run_route(struct call *call, const struct route *route,
                       const struct request_limits *limits)
 {
@@ -132,9 +138,11 @@ static void run_route(struct call *call, const struct route *route,
         err = authenticate(call);
     if (route->flags & ROUTE_KEY)
         err = authenticate_key(call);
+    call->log.user = call->actor.user_id;
     if (!err && takes_body(call->request->method, route))
         err = request_read_body(call->request, limits);
     if (err) {
+        count_refusal(call, err);
         response_error(call->response, err);
         return;
     }
@@ -157,6 +165,7 @@ static void answer(struct call *call)
     }
     struct route_match match = route_find(request);
     if (match.route) {
+        call->pattern = match.route->pattern;
         run_route(call, match.route, &limits);
     } else if (!match.known) {
         response_error(call->response, ERR_ROUTE_NOT_FOUND);
@@ -173,10 +182,9 @@ static void log_call(const struct call *call, int64_t began_us)
     const struct response *response = call->response;
     enum log_level level = response->status >= 500 || response->cut ? LOG_WARN : LOG_DEBUG;
 
-    log_event(level, "request",
-              "request=%s method=%s status=%d cut=%d user=%lld address=%s us=%lld",
-              call->request->id, method_name(call->request->method), response->status,
-              response->cut, (long long)call->actor.user_id, call->request->address,
+    log_event(level, "request", "method=%s route=%s status=%d cut=%d address=%s us=%lld",
+              method_name(call->request->method), call->pattern ? call->pattern : "none",
+              response->status, response->cut, call->request->address,
               (long long)(clock_mono_us() - began_us));
 }
 
@@ -186,15 +194,22 @@ static bool dispatch(struct call call, const struct transport *transport)
     struct response response;
     int64_t began_us = clock_mono_us();
 
+    if (call.app->stats)
+        stats_begin(call.app->stats);
     call.request = &request;
     call.response = &response;
 
     request_init(&request, transport);
+    call.log = (struct log_context){.request = request.id};
+    log_set_context(&call.log);
     response_init(&response, transport, request.id);
     answer(&call);
     if (!response.started)
         response_send(&response);
     log_call(&call, began_us);
+    if (call.app->stats)
+        stats_end(call.app->stats, call.pattern, response.status, clock_mono_us() - began_us);
+    log_set_context(NULL);
     bool complete = !response.cut;
     response_release(&response);
     request_release(&request);

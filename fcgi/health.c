@@ -1,4 +1,5 @@
-/* /healthz: the process answers. /readyz: PostgreSQL and MQTT do, too. */
+/* /healthz: the process answers. /readyz: PostgreSQL and MQTT do, too: something really goes
+ * through each, each time (through MQTT once a second at most). */
 #include "fcgi/resources.h"
 
 #include "shared/base/clock.h"
@@ -14,7 +15,7 @@ void health_ready(struct call *call)
 {
     db_set_deadline(call->db, clock_mono_ms() + PROBE_MS);
     bool postgres = chat_ping(call->db) == ERR_OK;
-    bool mqtt = bus_thread_is_connected(call->app->bus);
+    bool mqtt = bus_thread_probe(call->app->bus, PROBE_MS);
 
     if (postgres && mqtt) {
         buf_add_str(&call->response->body, "{\"status\":\"ready\"}");

@@ -46,6 +46,21 @@ bool lane_put(struct lane *lane, struct list *node)
     return taken;
 }
 
+void lane_set_limit(struct lane *lane, int limit)
+{
+    pthread_mutex_lock(&lane->lock);
+    lane->limit = limit;
+    pthread_mutex_unlock(&lane->lock);
+}
+
+int lane_waiting(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    int count = lane->count;
+    pthread_mutex_unlock(&lane->lock);
+    return count;
+}
+
 struct list *lane_take(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);

@@ -16,6 +16,12 @@ void lane_free(struct lane *lane);
 /* Put the node at the end; false if the lane is full (or closed): it was not taken. */
 bool lane_put(struct lane *lane, struct list *node);
 
+/* At most so many wait from now on. */
+void lane_set_limit(struct lane *lane, int limit);
+
+/* How many wait. */
+int lane_waiting(struct lane *lane);
+
 /* The first node; waits for one. NULL once the lane is closed and empty. */
 struct list *lane_take(struct lane *lane);
 

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "fcgi/cgi.h"
+#include "fcgi/metrics.h"
+#include "fcgi/metrics_listener.h"
 #include "fcgi/routes.h"
 #include "fcgi/worker.h"
 #include "shared/base/log.h"
@@ -48,7 +50,8 @@ static void usage(FILE *out)
           "       parley-fcgi --routes\n"
           "\n"
           "The REST interface as a FastCGI worker on the unix socket fcgi.socket, or on standard\n"
-          "input if that is a listening socket, or as a CGI program.\n"
+          "input if that is a listening socket, or as a CGI program. SIGHUP reads the\n"
+          "configuration again.\n"
           "\n"
           "  -c, --config FILE   configuration file; default: $PARLEY_CONFIG, else none\n"
           "      --routes        print the table of routes\n",
@@ -94,16 +97,47 @@ static struct bus_thread *open_bus(const struct conf *conf)
     return bus_thread_new(&options, options.inflight);
 }
 
+/* What main has for the whole run. */
+struct process {
+    const char *config;
+    struct conf *conf;
+    sigset_t signals;
+};
+
+static void reload(const struct process *process, const struct app *app, struct worker_pool *pool)
+{
+    struct conf *fresh;
+
+    if (conf_read_again(process->config, &fresh) != ERR_OK ||
+        conf_take_over(process->conf, fresh) == 0)
+        return;
+    chat_reload(app->chat);
+    worker_pool_reload(pool);
+}
+
 /* Signals are taken here and nowhere else: every other thread has them blocked. */
-static void wait_for_end(const sigset_t *ending)
+static void wait_for_end(const struct process *process, const struct app *app,
+                         struct worker_pool *pool)
 {
     int number = 0;
 
-    sigwait(ending, &number);
+    while (sigwait(&process->signals, &number) != 0 || number == SIGHUP)
+        reload(process, app, pool);
     log_event(LOG_INFO, "stopping", "signal=%d", number);
 }
 
-static int serve_fastcgi(const struct app *app, const sigset_t *ending)
+static struct metrics_listener *serve_metrics(struct worker_metrics *metrics)
+{
+    const struct conf *conf = metrics->app->conf;
+    int port = (int)conf_int(conf, CONF_FCGI_METRICS_PORT);
+
+    if (port == 0)
+        return NULL;
+    return metrics_listener_new(conf_str(conf, CONF_FCGI_METRICS_HOST), port, worker_metrics_fill,
+                                metrics);
+}
+
+static int serve_fastcgi(const struct app *app, const struct process *process)
 {
     const char *path = conf_str(app->conf, CONF_FCGI_SOCKET);
     int listen_fd = STDIN_FILENO;
@@ -113,7 +147,10 @@ static int serve_fastcgi(const struct app *app, const sigset_t *ending)
     struct worker_pool *pool = worker_pool_start(app, listen_fd, !*path);
     log_event(LOG_INFO, "started", "socket=%s threads=%d", *path ? path : "(inherited)",
               (int)conf_int(app->conf, CONF_FCGI_THREADS));
-    wait_for_end(ending);
+    struct worker_metrics metrics = {app, pool};
+    struct metrics_listener *listener = serve_metrics(&metrics);
+    wait_for_end(process, app, pool);
+    metrics_listener_free(listener);
     worker_pool_stop(pool);
     if (*path) {
         close(listen_fd);
@@ -123,8 +160,9 @@ static int serve_fastcgi(const struct app *app, const sigset_t *ending)
     return 0;
 }
 
-static int run(const struct conf *conf, const sigset_t *ending)
+static int run(const struct process *process)
 {
+    const struct conf *conf = process->conf;
     bool cgi = worker_is_cgi();
     bool cgi_request = cgi && getenv("REQUEST_METHOD");
 
@@ -139,7 +177,7 @@ static int run(const struct conf *conf, const sigset_t *ending)
     if (cgi_request)
         cgi_run(&app);
     else
-        code = serve_fastcgi(&app, ending);
+        code = serve_fastcgi(&app, process);
     bus_thread_free(app.bus);
     chat_free(app.chat);
     return code;
@@ -148,8 +186,7 @@ static int run(const struct conf *conf, const sigset_t *ending)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
-    struct conf *conf = NULL;
-    sigset_t ending;
+    struct process process = {0};
 
     if (!parse_arguments(argc, argv, &arguments)) {
         usage(stderr);
@@ -162,14 +199,17 @@ int main(int argc, char **argv)
             route_print(stdout);
         return 0;
     }
-    if (!load(arguments.config, &conf))
-        return 1;
+    process.config = arguments.config;
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &ending, NULL);
-    int code = run(conf, &ending);
-    conf_free(conf);
+    sigemptyset(&process.signals);
+    sigaddset(&process.signals, SIGTERM);
+    sigaddset(&process.signals, SIGINT);
+    sigaddset(&process.signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &process.signals, NULL);
+    signal(SIGHUP, SIG_DFL); /* one that is ignored, as nohup has it, would not be waited for */
+    if (!load(arguments.config, &process.conf))
+        return 1;
+    int code = run(&process);
+    conf_free(process.conf);
     return code;
 }

@@ -17,6 +17,9 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/push.c \
 	fcgi/health.c \
 	fcgi/lane.c fcgi/lane.h \
+	fcgi/stats.c fcgi/stats.h \
+	fcgi/metrics.c fcgi/metrics.h \
+	fcgi/metrics_listener.c fcgi/metrics_listener.h \
 	fcgi/worker.c fcgi/worker.h \
 	fcgi/cgi.c fcgi/cgi.h
 
@@ -28,6 +31,9 @@ FCGI_TEST_LIBS = libparley-fcgi.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LI
 check_PROGRAMS += tests/unit/fcgi/lane_test
 tests_unit_fcgi_lane_test_SOURCES = tests/unit/fcgi/lane_test.c
 tests_unit_fcgi_lane_test_LDADD = $(FCGI_TEST_LIBS)
+check_PROGRAMS += tests/unit/fcgi/stats_test
+tests_unit_fcgi_stats_test_SOURCES = tests/unit/fcgi/stats_test.c
+tests_unit_fcgi_stats_test_LDADD = $(FCGI_TEST_LIBS)
 check_PROGRAMS += tests/unit/fcgi/uri_test tests/unit/fcgi/cors_test \
 	tests/unit/fcgi/request_test tests/unit/fcgi/response_test tests/unit/fcgi/routes_test \
 	tests/unit/fcgi/dispatch_test

@@ -23,13 +23,6 @@ const char *method_name(enum method method)
     return method_names[method];
 }
 
-void request_init(struct request *request, const struct transport *transport)
-{
-    *request = (struct request){.transport = transport, .method = METHOD_OTHER};
-    random_id(request->id);
-    buf_init(&request->body, 0);
-}
-
 void request_release(struct request *request)
 {
     buf_release(&request->body);
@@ -41,6 +34,26 @@ static const char *param(const struct request *request, const char *name)
     const char *value = request->transport->param(request->transport->ctx, name);
 
     return value ? value : "";
+}
+
+static bool take_id(struct request *request, const char *meta_variable)
+{
+    const char *id = param(request, meta_variable);
+    size_t len = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                            "_.:@+/=-");
+
+    if (len == 0 || len >= sizeof request->id || id[len] != '\0')
+        return false;
+    memcpy(request->id, id, len + 1);
+    return true;
+}
+
+void request_init(struct request *request, const struct transport *transport)
+{
+    *request = (struct request){.transport = transport, .method = METHOD_OTHER};
+    if (!take_id(request, "HTTP_X_REQUEST_ID") && !take_id(request, "UNIQUE_ID"))
+        random_id(request->id);
+    buf_init(&request->body, 0);
 }
 
 struct span request_header(const struct request *request, const char *meta_variable)

@@ -30,6 +30,7 @@ const char *method_name(enum method method);
 #define REQUEST_QUERY_MAX 32    /* further parameters are ignored */
 #define REQUEST_ARGS_MAX 4
 #define REQUEST_ADDRESS_SIZE 46
+#define REQUEST_ID_SIZE 65
 
 struct request_param {
     struct span name;
@@ -45,7 +46,7 @@ struct request {
     int query_count;
     struct span args[REQUEST_ARGS_MAX]; /* what the route's {..} matched, set by the router */
     struct buf body;
-    char id[RANDOM_ID_SIZE];
+    char id[REQUEST_ID_SIZE];
     char address[REQUEST_ADDRESS_SIZE]; /* the client's */
     char *storage;                      /* what the decoded spans point into */
 };
@@ -56,7 +57,9 @@ struct request_limits {
     const char *trusted_proxies; /* addresses, space-separated, whose X-Forwarded-For is believed */
 };
 
-/* Begin with an id of its own and nothing else; release in any case. */
+/* Begin with an id and nothing else; release in any case. The id is the front's, if it sends one (a
+ * header X-Request-Id, or Apache's mod_unique_id) that is up to 64 letters, digits and "_.:@+/=-";
+ * else one of its own. It proves nothing: without a front that sets it, clients choose. */
 void request_init(struct request *request, const struct transport *transport);
 void request_release(struct request *request);
 

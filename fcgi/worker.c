@@ -20,6 +20,7 @@
 #include "fcgi/lane.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
+#include "shared/base/metrics.h"
 
 #define BACKLOG 1024
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept, such as EMFILE: it passes by itself */
@@ -28,6 +29,8 @@ struct worker {
     struct worker_pool *pool;
     pthread_t thread;
     atomic_bool ended;
+    struct app app; /* the pool's, with statistics of its own */
+    struct stats stats;
 };
 
 struct worker_pool {
@@ -115,38 +118,47 @@ static void end(struct exchange *exchange, bool complete)
         FCGX_Free(&exchange->request, 1);
 }
 
-static void serve(struct worker_pool *pool, struct db *db, struct exchange *exchange)
+static void serve(const struct worker *worker, struct db *db, struct exchange *exchange)
 {
     const struct transport transport = transport_of(exchange);
 
-    end(exchange, app_dispatch(pool->app, db, &transport));
+    end(exchange, app_dispatch(&worker->app, db, &transport));
+}
+
+static void refuse(const struct worker *worker, struct exchange *exchange)
+{
+    const struct transport transport = transport_of(exchange);
+
+    chat_count_refusal(worker->app.chat, CONF_LIMIT_HASH_QUEUE);
+    end(exchange, app_refuse(&worker->app, &transport, ERR_RATE_LIMITED));
 }
 
 /* Answer, or hand over to the slow lane; what the next request is to be accepted with. */
-static struct exchange *take_care(struct worker_pool *pool, struct db *db,
+static struct exchange *take_care(const struct worker *worker, struct db *db,
                                   struct exchange *exchange)
 {
     const struct transport transport = transport_of(exchange);
 
     if (!app_is_slow(&transport))
-        serve(pool, db, exchange);
-    else if (lane_put(pool->lane, &exchange->node))
-        return exchange_new(pool);
+        serve(worker, db, exchange);
+    else if (lane_put(worker->pool->lane, &exchange->node))
+        return exchange_new(worker->pool);
     else
-        end(exchange, app_refuse(pool->app, &transport, ERR_RATE_LIMITED));
+        refuse(worker, exchange);
     return exchange;
 }
 
 static void *slow_main(void *arg)
 {
-    struct worker_pool *pool = ((struct worker *)arg)->pool;
+    const struct worker *worker = arg;
+    struct worker_pool *pool = worker->pool;
     struct db *db = app_open_db(pool->app->conf);
     struct list *node;
 
     while ((node = lane_take(pool->lane))) {
         struct exchange *exchange = list_entry(node, struct exchange, node);
 
-        serve(pool, db, exchange);
+        serve(worker, db, exchange);
         exchange_free(exchange);
     }
     db_close(db);
@@ -164,7 +176,7 @@ static void *worker_main(void *arg)
     while (!atomic_load(&pool->stopping)) {
         if (FCGX_Accept_r(&exchange->request) == 0) {
             complained = false;
-            exchange = take_care(pool, db, exchange);
+            exchange = take_care(worker, db, exchange);
             continue;
         }
         if (atomic_load(&pool->stopping))
@@ -247,10 +259,34 @@ struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool
     pool->slow_count = slow;
     pool->lane = lane_new((int)conf_int(app->conf, CONF_LIMIT_HASH_QUEUE));
     for (int i = 0; i < threads + slow; i++) {
-        pool->workers[i].pool = pool;
-        begin_thread(&pool->workers[i], i < threads ? worker_main : slow_main);
+        struct worker *worker = &pool->workers[i];
+
+        worker->pool = pool;
+        worker->app = *app;
+        worker->app.stats = &worker->stats;
+        begin_thread(worker, i < threads ? worker_main : slow_main);
     }
     return pool;
+}
+
+void worker_pool_reload(struct worker_pool *pool)
+{
+    lane_set_limit(pool->lane, (int)conf_int(pool->app->conf, CONF_LIMIT_HASH_QUEUE));
+}
+
+void worker_pool_metrics(const struct worker_pool *pool, struct buf *out)
+{
+    int count = pool->count + pool->slow_count;
+    const struct stats **threads = mem_array((size_t)count, sizeof *threads);
+
+    for (int i = 0; i < count; i++)
+        threads[i] = &pool->workers[i].stats;
+    metrics_gauge(out, "request_threads", "Threads that answer requests.", (uint64_t)pool->count);
+    metrics_gauge(out, "requests_waiting_for_hash",
+                  "Signups, logins and the like that wait for a thread.",
+                  (uint64_t)lane_waiting(pool->lane));
+    stats_metrics(threads, count, out);
+    mem_free(threads);
 }
 
 /* A thread may be just before its accept when the signal comes: repeat until it has ended. */

@@ -17,6 +17,12 @@ enum err worker_listen(const char *path, int *listen_fd) MUST_CHECK;
  * them. `shared`: other processes accept from it too, so it must not be shut down when we stop. */
 struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared);
 
+/* The settings have changed (conf_take_over). */
+void worker_pool_reload(struct worker_pool *pool);
+
+/* Write down what the threads have counted. Any thread. */
+void worker_pool_metrics(const struct worker_pool *pool, struct buf *out);
+
 /* Accept nothing more, let the requests in flight finish, end the threads. */
 void worker_pool_stop(struct worker_pool *pool);
 

@@ -47,6 +47,9 @@ enum eio_reason {
     EIO_REASON_COUNT
 };
 
+/* In snake_case, for logs and metrics. */
+const char *eio_reason_name(enum eio_reason reason);
+
 /* ---- requests ---- */
 
 struct eio_request {
@@ -228,6 +231,8 @@ bool eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t b
 void eio_session_set_user(struct eio_session *session, void *user);
 void *eio_session_user(const struct eio_session *session);
 const char *eio_session_sid(const struct eio_session *session);
+/* 1, 2, 3, ... : its name in logs, which must not have the sid. */
+uint64_t eio_session_number(const struct eio_session *session);
 const char *eio_session_address(const struct eio_session *session);
 /* A header (lower-case name) or query parameter of the handshake; SPAN_NONE if absent. */
 struct span eio_session_header(const struct eio_session *session, const char *name);

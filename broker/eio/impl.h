@@ -67,9 +67,10 @@ struct eio_session {
     uint8_t state, reason;
     bool websocket; /* the transport */
     bool awaiting_pong;
-    bool extended; /* the pong's deadline was moved by other traffic, once */
-    bool probed;   /* the probe was answered: polls are to be flushed */
-    bool told;     /* the application knows that it is closed */
+    bool extended;   /* the pong's deadline was moved by other traffic, once */
+    bool probed;     /* the probe was answered: polls are to be flushed */
+    bool told;       /* the application knows that it is closed */
+    uint64_t number; /* of the server's sessions: for logs, where a sid must not be */
     char sid[RANDOM_ID_SIZE + EIO_SID_PREFIX_MAX];
 };
 

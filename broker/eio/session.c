@@ -81,6 +81,7 @@ struct eio_session *eio_session_new(struct eio_server *server, const struct eio_
     session->websocket = websocket;
     memcpy(session->sid, server->options.sid_prefix, prefix);
     random_id(session->sid + prefix);
+    session->number = ++server->stats.handshakes;
     session->node.key = session->sid;
     strtab_add(&server->sessions, &session->node);
     session->address = address_take(server, request->address);
@@ -91,7 +92,6 @@ struct eio_session *eio_session_new(struct eio_server *server, const struct eio_
     list_init(&session->streams);
     /* Before the handshake is written: the client counts from when it reads it. */
     eio_heartbeat_start(session);
-    server->stats.handshakes++;
     return session;
 }
 
@@ -265,7 +265,8 @@ void eio_session_end(struct eio_session *session, enum eio_reason reason, int co
     }
     if (session->state == EIO_STATE_CLOSED)
         eio_upgrade_abort(session);
-    log_event(LOG_DEBUG, "eio_closed", "sid=%.6s reason=%d", session->sid, (int)reason);
+    log_event(LOG_DEBUG, "connection_closed", "connection=%llu reason=%s",
+              (unsigned long long)session->number, eio_reason_name(reason));
     session_dead(session);
 }
 
@@ -320,6 +321,26 @@ void *eio_session_user(const struct eio_session *session)
 const char *eio_session_sid(const struct eio_session *session)
 {
     return session->sid;
+}
+
+uint64_t eio_session_number(const struct eio_session *session)
+{
+    return session->number;
+}
+
+const char *eio_reason_name(enum eio_reason reason)
+{
+    static const char *const names[EIO_REASON_COUNT] = {
+        [EIO_REASON_CLIENT] = "client",
+        [EIO_REASON_TRANSPORT] = "transport",
+        [EIO_REASON_PING_TIMEOUT] = "ping_timeout",
+        [EIO_REASON_PARSE] = "parse_error",
+        [EIO_REASON_SLOW_READER] = "slow_reader",
+        [EIO_REASON_FORCED] = "forced",
+        [EIO_REASON_SHUTDOWN] = "shutdown",
+    };
+
+    return names[reason];
 }
 
 const char *eio_session_address(const struct eio_session *session)

@@ -177,13 +177,9 @@ static void add_name(struct app_events *events, struct span name)
     buf_add_span(&events->names, name);
 }
 
-struct app_events *app_events_new(const struct conf *conf)
+static void read_names(struct app_events *events, const char *list)
 {
-    struct app_events *events = mem_alloc(sizeof *events);
-    const char *list = conf_str(conf, CONF_APP_EVENTS);
-    int rate = (int)conf_int(conf, CONF_LIMIT_APP_EVENTS_PER_S);
-
-    buf_init(&events->names, BUF_MAX_DEFAULT);
+    buf_clear(&events->names);
     while (*list) {
         size_t len = strcspn(list, " \t");
 
@@ -191,8 +187,25 @@ struct app_events *app_events_new(const struct conf *conf)
             add_name(events, span_make(list, len));
         list += len + (list[len] != '\0');
     }
+}
+
+struct app_events *app_events_new(const struct conf *conf)
+{
+    struct app_events *events = mem_alloc(sizeof *events);
+    int rate = (int)conf_int(conf, CONF_LIMIT_APP_EVENTS_PER_S);
+
+    buf_init(&events->names, BUF_MAX_DEFAULT);
+    read_names(events, conf_str(conf, CONF_APP_EVENTS));
     events->rate = bucket_table_new(rate, 1000, rate * 2 + 1, RATE_KEYS);
     return events;
+}
+
+void app_events_reload(struct app_events *events, const struct conf *conf)
+{
+    int rate = (int)conf_int(conf, CONF_LIMIT_APP_EVENTS_PER_S);
+
+    read_names(events, conf_str(conf, CONF_APP_EVENTS));
+    bucket_table_change(events->rate, rate, rate * 2 + 1);
 }
 
 void app_events_free(struct app_events *events)

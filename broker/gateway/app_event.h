@@ -13,6 +13,8 @@ struct app_events;
 
 /* Owned by the caller. Names that cannot be used are logged and left out. */
 struct app_events *app_events_new(const struct conf *conf);
+/* Names and limit have changed in the settings. */
+void app_events_reload(struct app_events *events, const struct conf *conf);
 void app_events_free(struct app_events *events); /* takes NULL */
 
 /* False: it is none of them. */

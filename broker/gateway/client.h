@@ -6,6 +6,7 @@
 #define PARLEY_GATEWAY_CLIENT_H
 
 #include "broker/gateway/room.h"
+#include "shared/base/log.h"
 #include "shared/chat/chat.h"
 
 struct user;
@@ -36,6 +37,7 @@ struct client {
     int typing_in;   /* rooms; typing.c's */
     enum client_state state;
     int refs;
+    struct log_context log; /* what the log says of its work */
     struct chat_actor actor;
 };
 

@@ -71,12 +71,17 @@ static void answer(struct command_job *job)
 {
     const struct chat_command_def *def = chat_command_definition(job->command);
     enum err err = chat_command_error(job->command);
+    int64_t us = clock_mono_us() - job->began_us;
     struct buf body;
 
     job->client->gateway->stats.commands++;
     if (err != ERR_OK)
         job->client->gateway->stats.commands_failed++;
-    times_command(&job->client->gateway->times, def->verb, job->began_us);
+    times_command(&job->client->gateway->times, def->verb, us);
+    log_event(LOG_DEBUG, "command", "connection=%llu user=%lld command=%s code=%s us=%lld",
+              (unsigned long long)job->client->log.connection,
+              (long long)job->client->actor.user_id, def->event,
+              err == ERR_OK ? "ok" : err_code(err), (long long)us);
     if ((def->flags & CHAT_SILENT) && err == ERR_OK)
         return;
     buf_init(&body, BUF_MAX_DEFAULT);
@@ -169,7 +174,9 @@ static void run_step(struct pool_job *pool, struct db *db)
 {
     struct command_job *job = (struct command_job *)pool;
 
+    log_set_context(&job->client->log);
     job->progress = chat_command_run(job->command, db);
+    log_set_context(NULL);
 }
 
 static void run_hash(struct pool_job *pool, struct db *db)

@@ -43,6 +43,7 @@ struct connecting {
     struct backlog *backlog; /* telling what was */
     enum err err;
     int64_t began_us;
+    struct log_context log;
     int tries;
     bool admitting, job_running;
 };
@@ -100,6 +101,9 @@ void connect_deny(struct sio_socket *socket, enum err err, const char *message)
 static void deny_new(struct gateway *gateway, struct sio_socket *socket, enum err err)
 {
     gateway->stats.clients_denied++;
+    log_event(LOG_DEBUG, "client_denied", "connection=%llu address=%s code=%s",
+              (unsigned long long)sio_socket_connection(socket), sio_socket_address(socket),
+              err_code(err));
     sio_accept(socket);
     connect_deny(socket, err, err_message(err));
 }
@@ -139,12 +143,13 @@ static void admit_run(struct pool_job *job, struct db *db)
 
     chat_admission_release(&c->admission);
     memset(&c->admission, 0, sizeof c->admission);
+    log_set_context(&c->log);
     c->err = chat_admit(c->gateway->chat, db, &c->actor, &c->options, &c->admission);
-    if (c->err != ERR_OK)
-        return;
     c->history = (struct chat_history){.admission = &c->admission};
     buf_clear(&c->piece);
-    c->err = chat_history_next(db, &c->history, backlog_piece_bytes(c->gateway), &c->piece);
+    if (c->err == ERR_OK)
+        c->err = chat_history_next(db, &c->history, backlog_piece_bytes(c->gateway), &c->piece);
+    log_set_context(NULL);
 }
 
 /* CONNECT is answered: with the session it had, a new one, or none. */
@@ -152,6 +157,7 @@ static void accept(struct connecting *c)
 {
     struct client *client = c->client;
     bool restored = client->session != NULL;
+    int64_t us;
 
     if (!restored && c->wish.wanted && c->gateway->recovery)
         recoverable_open(c->gateway->recovery, client);
@@ -159,7 +165,12 @@ static void accept(struct connecting *c)
         sio_accept_recoverable(client->socket, client->session->sid, client->session->pid);
     else
         sio_accept(client->socket);
-    histogram_add_us(&c->gateway->times.admissions, clock_mono_us() - c->began_us);
+    us = clock_mono_us() - c->began_us;
+    histogram_add_us(&c->gateway->times.admissions, us);
+    log_event(LOG_DEBUG, "client_admitted",
+              "connection=%llu user=%lld address=%s recovered=%s us=%lld",
+              (unsigned long long)c->log.connection, (long long)c->actor.user_id, c->actor.address,
+              restored ? "true" : "false", (long long)us);
     if (restored)
         c->gateway->stats.sessions_recovered++;
     else if (c->wish.pid[0] != '\0')
@@ -378,6 +389,9 @@ void connect_begin(struct sio_socket *socket, struct span auth)
     c->gateway = gateway;
     c->client = client;
     c->began_us = clock_mono_us();
+    c->log =
+        (struct log_context){.connection = sio_socket_connection(socket), .user = c->actor.user_id};
+    client->log = c->log;
     c->timer = loop_timer_new(gateway->loop, on_timer, c);
     restore_wish_parse(span_make(c->auth, auth.len), &c->wish);
     buf_init(&c->piece, BUF_MAX_DEFAULT);
@@ -393,6 +407,10 @@ void connect_end(struct sio_socket *socket, enum sio_reason reason)
 {
     struct client *client = sio_socket_data(socket);
 
-    if (client)
-        client_gone(client, sio_reason_recoverable(reason));
+    if (!client)
+        return;
+    log_event(LOG_DEBUG, "client_gone", "connection=%llu user=%lld reason=\"%s\"",
+              (unsigned long long)client->log.connection, (long long)client->actor.user_id,
+              sio_reason_name(reason));
+    client_gone(client, sio_reason_recoverable(reason));
 }

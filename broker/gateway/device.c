@@ -105,7 +105,7 @@ static void answer(const struct device_job *job)
     struct buf out;
 
     gateway->stats.commands++;
-    times_command(&gateway->times, CHAT_SEND_MESSAGE, job->began_us);
+    times_command(&gateway->times, CHAT_SEND_MESSAGE, clock_mono_us() - job->began_us);
     if (chat_command_error(job->write.command) != ERR_OK)
         gateway->stats.commands_failed++;
     buf_init(&out, BUF_MAX_DEFAULT);

@@ -30,30 +30,34 @@ static const struct sio_namespace_ops namespace_ops = {
 /* "/" and "/chat" are the same gateway. */
 static const char *const namespaces[] = {"/", "/chat"};
 
+void gateway_sio_options(const struct conf *conf, struct sio_options *options)
+{
+    sio_options_init(options);
+    options->path = conf_str(conf, CONF_SIO_PATH);
+    options->ping_interval_ms = conf_int(conf, CONF_SIO_PING_INTERVAL_MS);
+    options->ping_timeout_ms = conf_int(conf, CONF_SIO_PING_TIMEOUT_MS);
+    options->connect_timeout_ms = conf_int(conf, CONF_SIO_CONNECT_TIMEOUT_MS);
+    options->header_bytes = (size_t)conf_int(conf, CONF_LIMIT_HEADER_BYTES);
+    options->max_payload = (size_t)conf_int(conf, CONF_LIMIT_BODY_BYTES);
+    options->max_depth = (int)conf_int(conf, CONF_LIMIT_JSON_DEPTH);
+    options->origins = conf_str(conf, CONF_SIO_ORIGINS);
+    options->check_origins = true;
+    options->output_bytes = (size_t)conf_int(conf, CONF_LIMIT_OUTPUT_BYTES);
+    options->output_packets = (size_t)conf_int(conf, CONF_LIMIT_OUTPUT_PACKETS);
+    options->process_output_bytes = (size_t)conf_int(conf, CONF_LIMIT_PROCESS_OUTPUT_BYTES);
+    options->max_connections = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS);
+    options->max_per_address = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS_PER_ADDRESS);
+    options->trusted_proxies = conf_str(conf, CONF_TRUSTED_PROXIES);
+    options->gzip = conf_bool(conf, CONF_SIO_GZIP);
+    options->sid_prefix = conf_str(conf, CONF_BROKER_SID_PREFIX);
+}
+
 static struct sio_server *make_server(struct gateway *gateway)
 {
-    const struct conf *conf = gateway->conf;
     struct sio_options options;
     struct sio_server *server;
 
-    sio_options_init(&options);
-    options.path = conf_str(conf, CONF_SIO_PATH);
-    options.ping_interval_ms = conf_int(conf, CONF_SIO_PING_INTERVAL_MS);
-    options.ping_timeout_ms = conf_int(conf, CONF_SIO_PING_TIMEOUT_MS);
-    options.connect_timeout_ms = conf_int(conf, CONF_SIO_CONNECT_TIMEOUT_MS);
-    options.header_bytes = (size_t)conf_int(conf, CONF_LIMIT_HEADER_BYTES);
-    options.max_payload = (size_t)conf_int(conf, CONF_LIMIT_BODY_BYTES);
-    options.max_depth = (int)conf_int(conf, CONF_LIMIT_JSON_DEPTH);
-    options.origins = conf_str(conf, CONF_SIO_ORIGINS);
-    options.check_origins = true;
-    options.output_bytes = (size_t)conf_int(conf, CONF_LIMIT_OUTPUT_BYTES);
-    options.output_packets = (size_t)conf_int(conf, CONF_LIMIT_OUTPUT_PACKETS);
-    options.process_output_bytes = (size_t)conf_int(conf, CONF_LIMIT_PROCESS_OUTPUT_BYTES);
-    options.max_connections = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS);
-    options.max_per_address = (size_t)conf_int(conf, CONF_LIMIT_CONNECTIONS_PER_ADDRESS);
-    options.trusted_proxies = conf_str(conf, CONF_TRUSTED_PROXIES);
-    options.gzip = conf_bool(conf, CONF_SIO_GZIP);
-    options.sid_prefix = conf_str(conf, CONF_BROKER_SID_PREFIX);
+    gateway_sio_options(gateway->conf, &options);
     server = sio_server_new(gateway->loop, &options);
     for (size_t i = 0; i < sizeof namespaces / sizeof namespaces[0]; i++)
         sio_server_namespace(server, namespaces[i], &namespace_ops, gateway);

@@ -15,7 +15,7 @@
  *              what is known of them; claim.c getting them from other brokers; restore.c replaying
  *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
  *   indexer.c  the search index, behind the logs             probe.c   /healthz /readyz
- *   metrics.c  /metrics, with times.c
+ *   metrics.c  /metrics, with times.c                     reload.c  SIGHUP
  */
 #ifndef PARLEY_GATEWAY_GATEWAY_H
 #define PARLEY_GATEWAY_GATEWAY_H
@@ -84,6 +84,9 @@ struct gateway {
  * logged. */
 enum err gateway_start(struct loop *loop, const struct conf *conf, struct gateway **out,
                        int *port) MUST_CHECK;
+
+/* The library's options as the settings have them; their strings are the settings'. */
+void gateway_sio_options(const struct conf *conf, struct sio_options *options);
 
 /* Go down gently: unready, no new connections and commands, answer those accepted, close the
  * connections there are, spread over a while (their clients come back elsewhere); then stop the

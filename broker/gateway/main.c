@@ -5,12 +5,13 @@
 #include <sys/resource.h>
 
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/reload.h"
 #include "shared/base/log.h"
 
 static const char usage[] = "usage: parley-broker [--config FILE]\n"
                             "The push broker of parley: Socket.IO in front, MQTT and PostgreSQL\n"
                             "behind. Settings: parley.conf.sample; PARLEY_* in the environment\n"
-                            "overrides the file.\n";
+                            "overrides the file. SIGHUP reads it again.\n";
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -61,20 +62,24 @@ static void on_terminate(void *arg)
     gateway_drain(arg);
 }
 
-static int run(const struct conf *conf)
+static int run(struct conf *conf, const char *path)
 {
     struct loop *loop = loop_new();
     struct gateway *gateway;
+    struct reload *reload;
     int port;
 
     if (gateway_start(loop, conf, &gateway, &port) != ERR_OK)
         return 1;
+    reload = reload_new(gateway, conf, path);
+    loop_signal(loop, SIGHUP, reload_begin, reload);
     loop_signal(loop, SIGTERM, on_terminate, gateway);
     loop_signal(loop, SIGINT, on_terminate, gateway);
     log_event(LOG_INFO, "listening", "host=%s port=%d id=%s", conf_str(conf, CONF_BROKER_HOST),
               port, gateway->id);
     loop_run(loop);
     gateway_stop(gateway);
+    reload_free(reload);
     loop_free(loop);
     log_event(LOG_INFO, "stopped", "port=%d", port);
     return 0;
@@ -94,13 +99,14 @@ int main(int argc, char **argv)
             return c == 'h' ? 0 : 2;
         }
     }
+    signal(SIGHUP, SIG_IGN); /* until there is something to reload */
     conf = load(path);
     if (!conf)
         return 2;
     open_log(conf);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    status = run(conf);
+    status = run(conf, path);
     conf_free(conf);
     return status;
 }

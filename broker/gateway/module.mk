@@ -24,6 +24,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/record.c broker/gateway/record.h \
 	broker/gateway/recovery.c broker/gateway/recovery.h \
 	broker/gateway/relay.c broker/gateway/relay.h \
+	broker/gateway/reload.c broker/gateway/reload.h \
 	broker/gateway/repair.c broker/gateway/repair.h \
 	broker/gateway/restore.c broker/gateway/restore.h \
 	broker/gateway/ring.c broker/gateway/ring.h \

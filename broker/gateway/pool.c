@@ -129,6 +129,13 @@ int pool_waiting(const struct pool *pool)
     return __atomic_load_n(&pool->waiting, __ATOMIC_RELAXED);
 }
 
+void pool_set_limit(struct pool *pool, int limit)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->options.limit = limit;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 uint64_t pool_refused(const struct pool *pool)
 {
     return pool->refused;

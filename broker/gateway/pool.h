@@ -49,6 +49,9 @@ enum err pool_submit(struct pool *pool, struct pool_job *job) MUST_CHECK;
 /* Jobs waiting, not counting those being run. Any thread. */
 int pool_waiting(const struct pool *pool);
 
+/* The limit of jobs waiting from now on; those that wait stay. */
+void pool_set_limit(struct pool *pool, int limit);
+
 /* Jobs that pool_submit did not take, since the start, and the number of threads. */
 uint64_t pool_refused(const struct pool *pool);
 int pool_threads(const struct pool *pool);

@@ -3,7 +3,7 @@
 
 #include "shared/base/clock.h"
 
-void times_command(struct times *times, enum chat_verb verb, int64_t began_us)
+void times_command(struct times *times, enum chat_verb verb, int64_t us)
 {
     struct histogram *histogram = &times->changes;
 
@@ -11,7 +11,7 @@ void times_command(struct times *times, enum chat_verb verb, int64_t began_us)
         histogram = &times->sends;
     else if (verb == CHAT_GET_HISTORY)
         histogram = &times->reads;
-    histogram_add_us(histogram, clock_mono_us() - began_us);
+    histogram_add_us(histogram, us);
 }
 
 /* Within a JSON string a quote is escaped, so no text of a client's can hold these bytes. */

@@ -14,8 +14,8 @@ struct times {
     struct histogram deliveries;            /* from a message's date to its fan-out here */
 };
 
-/* A command that came in at `began_us` (clock_mono_us) has been answered. */
-void times_command(struct times *times, enum chat_verb verb, int64_t began_us);
+/* A command has been answered so many microseconds after it came in. */
+void times_command(struct times *times, enum chat_verb verb, int64_t us);
 
 /* A row of a log is handed to this broker's sockets. Only new messages are dated. Takes the date
  * from the row's JSON: between brokers it is as good as their clocks agree. */

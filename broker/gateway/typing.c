@@ -311,6 +311,13 @@ struct typing *typing_new(struct gateway *gateway)
     return typing;
 }
 
+void typing_reload(struct typing *typing)
+{
+    int rate = (int)conf_int(typing->gateway->conf, CONF_LIMIT_TYPING_PER_S);
+
+    bucket_table_change(typing->rate, rate, rate * 2 + 1);
+}
+
 void typing_free(struct typing *typing)
 {
     if (!typing)

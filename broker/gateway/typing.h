@@ -13,6 +13,8 @@ struct typing;
 /* Owned by the caller. */
 struct typing *typing_new(struct gateway *gateway);
 void typing_free(struct typing *typing); /* takes NULL */
+/* Its limit has changed in the settings. */
+void typing_reload(struct typing *typing);
 
 /* A client says {room, typing: bool}. What is not that, or too often, is ignored: there is no
  * answer. */

@@ -228,6 +228,11 @@ enum err writers_submit(struct writers *writers, struct write_job *job)
     return ERR_OK;
 }
 
+void writers_set_limit(struct writers *writers, int limit)
+{
+    writers->limit = limit;
+}
+
 void writers_stats(const struct writers *writers, struct writers_stats *out)
 {
     *out = (struct writers_stats){.refused = writers->refused, .threads = (uint64_t)writers->count};

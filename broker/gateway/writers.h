@@ -35,6 +35,9 @@ void writers_free(struct writers *writers);
 /* ERR_FULL: not taken. */
 enum err writers_submit(struct writers *writers, struct write_job *job) MUST_CHECK;
 
+/* The limit of sends waiting from now on. On the loop. */
+void writers_set_limit(struct writers *writers, int limit);
+
 /* For /metrics. On the loop. */
 struct writers_stats {
     uint64_t waiting;        /* sends accepted and not answered yet */

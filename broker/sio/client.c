@@ -97,8 +97,8 @@ void sio_client_gone(struct sio_client *client, enum eio_reason reason)
 /* The client broke the protocol. */
 static void reject(struct sio_client *client, const char *what)
 {
-    log_event(LOG_DEBUG, "sio_protocol_error", "sid=%.6s what=%s", eio_session_sid(client->session),
-              what);
+    log_event(LOG_DEBUG, "sio_protocol_error", "connection=%llu what=%s",
+              (unsigned long long)eio_session_number(client->session), what);
     client->parse_error = true;
     eio_session_close(client->session, EIO_REASON_FORCED);
 }

@@ -252,22 +252,13 @@ void sio_server_stats(const struct sio_server *server, struct sio_stats *out)
 
 const char *sio_server_closed(const struct sio_server *server, int index, uint64_t *count)
 {
-    static const char *const names[EIO_REASON_COUNT] = {
-        [EIO_REASON_CLIENT] = "client",
-        [EIO_REASON_TRANSPORT] = "transport",
-        [EIO_REASON_PING_TIMEOUT] = "ping_timeout",
-        [EIO_REASON_PARSE] = "parse_error",
-        [EIO_REASON_SLOW_READER] = "slow_reader",
-        [EIO_REASON_FORCED] = "forced",
-        [EIO_REASON_SHUTDOWN] = "shutdown",
-    };
     struct eio_stats eio;
 
     if (index < 0 || index >= EIO_REASON_COUNT)
         return NULL;
     eio_server_stats(server->eio, &eio);
     *count = eio.closed[index];
-    return names[index];
+    return eio_reason_name((enum eio_reason)index);
 }
 
 void sio_server_survey(const struct sio_server *server, struct sio_survey *out)

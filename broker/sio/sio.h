@@ -194,6 +194,8 @@ const char *sio_socket_id(const struct sio_socket *socket);
 const char *sio_socket_namespace(const struct sio_socket *socket);
 /* Handshake record, kept for the life of the connection: the client's address, by trusted
  * proxies. */
+/* The connection's number, 1, 2, 3, ...: its name in logs, which must not have the sid. */
+uint64_t sio_socket_connection(const struct sio_socket *socket);
 const char *sio_socket_address(const struct sio_socket *socket);
 /* Request header (lower-case name: "authorization", "origin", "user-agent", "cookie", "host",
  * "x-forwarded-for") or query parameter of the handshake. SPAN_NONE if absent. */

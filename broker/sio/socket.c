@@ -222,6 +222,11 @@ bool sio_socket_recovered(const struct sio_socket *socket)
     return socket->recovered;
 }
 
+uint64_t sio_socket_connection(const struct sio_socket *socket)
+{
+    return eio_session_number(socket->client->session);
+}
+
 const char *sio_socket_address(const struct sio_socket *socket)
 {
     return eio_session_address(socket->client->session);

@@ -68,7 +68,7 @@ instance_stop()
     local name signal seconds data process
 
     end_process "$DATA/run/supervisor.pid" TERM 90
-    while read -r name _ signal seconds; do
+    while read -r name _ signal seconds _; do
         end_process "$DATA/run/$name.pid" "$signal" "$seconds"
         rm -f "$DATA/run/$name.pid"
     done < <(sort -rn -k 2,2 "$DATA/run/services" 2>/dev/null)
@@ -142,10 +142,11 @@ status_json()
         service_pid "$name"
         fixed+=",\"$name\":$REPLY"
     done
-    printf '{"http":%s,"brokers":[%s],"pg":%s,"mqtt":%s,"devices":%s,"pids":{%s},"data":%s}\n' \
+    printf '{"http":%s,"brokers":[%s],"pg":%s,"mqtt":%s,"devices":%s,"fcgiMetrics":%s,"pids":{%s},"data":%s}\n' \
         "$(json_string "http://127.0.0.1:${INSTANCE[http_port]}")" "$brokers" \
         "$(json_string "${INSTANCE[pg]}")" "$(json_string "127.0.0.1:${INSTANCE[mqtt_port]}")" \
-        "$(json_string "127.0.0.1:${INSTANCE[devices_port]}")" \
+        "$(json_string "127.0.0.1:${INSTANCE[devices_port]:-}")" \
+        "$(json_string "http://127.0.0.1:${INSTANCE[fcgi_metrics_port]:-}/metrics")" \
         "$fixed" "$(json_string "$DATA")"
 }
 
@@ -185,6 +186,15 @@ down_main()
         say "nothing runs on $DATA"
     fi
     [ ! -d "$DATA/run" ] || instance_stop
+}
+
+# Workers and brokers read parley.conf again; the logs say what came of it.
+reload_main()
+{
+    parse_data "$@"
+    [ "${#REST[@]}" -eq 0 ] || die "reload: unknown option ${REST[0]}"
+    live_pid "$DATA/run/supervisor.pid" || die "nothing runs on $DATA"
+    kill -HUP "$REPLY"
 }
 
 ctl_main()

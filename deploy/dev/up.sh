@@ -112,6 +112,8 @@ up_ports()
     MQTT_PORT=$REPLY
     free_port
     DEVICES_PORT=$REPLY
+    free_port
+    METRICS_PORT=$REPLY
     BROKER_PORTS=()
     for ((i = 0; i < BROKERS; i++)); do
         # The first may be told its port with --set.
@@ -133,6 +135,7 @@ up_settings()
     setting_default mqtt.password "$SECRET_MQTT"
     setting_default auth.secret "$SECRET_AUTH"
     setting_default fcgi.socket "$SOCKETS/fcgi.sock"
+    setting_default fcgi.metrics_port "$METRICS_PORT"
     setting_default limits.signups_per_hour 0
     setting_default socketio.origins "http://localhost:* http://127.0.0.1:*"
     settings_print | write_file 600 "$DATA/parley.conf"
@@ -162,6 +165,7 @@ http_port=$HTTP_PORT
 broker_ports=${BROKER_PORTS[*]}
 mqtt_port=$MQTT_PORT
 devices_port=$DEVICES_PORT
+fcgi_metrics_port=${SETTINGS[fcgi.metrics_port]}
 pg=$REPLY
 sockets=$SOCKETS
 build=$BUILD
@@ -178,7 +182,7 @@ up_logs()
     done
 }
 
-# name, rank (higher ends first), signal that ends it, seconds it may take.
+# name, rank (higher ends first), signal that ends it, seconds it may take; HUP: SIGHUP goes on to it.
 up_services_first()
 {
     echo "postgres 1 INT 30"
@@ -190,9 +194,9 @@ up_services_all()
     local i
 
     up_services_first
-    echo "fcgi 3 TERM 15"
+    echo "fcgi 3 TERM 15 HUP"
     for ((i = 1; i <= BROKERS; i++)); do
-        echo "broker-$i 4 TERM 15"
+        echo "broker-$i 4 TERM 15 HUP"
     done
     echo "lighttpd 5 TERM 5"
 }

@@ -25,7 +25,7 @@ void service_log(const char *event, const char *name, long value)
     struct tm utc;
 
     strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    fprintf(stderr, "time=%s program=supervise event=%s service=%s value=%ld\n", at, event, name,
+    fprintf(stderr, "time=%s component=supervise event=%s service=%s value=%ld\n", at, event, name,
             value);
 }
 
@@ -36,12 +36,16 @@ static bool name_ok(const char *name)
 
 bool service_parse(struct service *service, const char *line)
 {
-    char signal_name[8];
+    char signal_name[8], hup[8] = "";
     int seconds;
 
     *service = (struct service){.state = SERVICE_WAITING};
     /* NOLINTNEXTLINE(cert-err34-c): numbers that deploy/dev/instance.sh wrote */
-    if (sscanf(line, "%31s %d %7s %d", service->name, &service->rank, signal_name, &seconds) != 4)
+    if (sscanf(line, "%31s %d %7s %d %7s", service->name, &service->rank, signal_name, &seconds,
+               hup) < 4)
+        return false;
+    service->reloads = strcmp(hup, "HUP") == 0;
+    if (*hup && !service->reloads)
         return false;
     if (strcmp(signal_name, "INT") == 0)
         service->stop_signal = SIGINT;
@@ -108,6 +112,8 @@ static void become(const struct service *service)
     setsid();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (service->reloads)
+        signal(SIGHUP, SIG_IGN); /* until it listens */
     snprintf(path, sizeof path, "run/%s.pid", service->name);
     if (!service_write_pid(path)) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));
@@ -180,6 +186,12 @@ void service_stop(struct service *service, int64_t now_ms)
     kill(service->pid, SIGCONT);
     service->state = SERVICE_STOPPING;
     service->due_ms = now_ms + service->grace_ms;
+}
+
+void service_reload(const struct service *service)
+{
+    if (service->reloads && service->state == SERVICE_RUNNING)
+        kill(service->pid, SIGHUP);
 }
 
 void service_kill(struct service *service, int64_t now_ms)

@@ -23,6 +23,7 @@ struct service {
     int rank; /* stopped after all services of a higher rank are gone */
     int stop_signal;
     int64_t grace_ms; /* from stop_signal to SIGKILL */
+    bool reloads;     /* SIGHUP makes it read its configuration again */
 
     enum service_state state;
     pid_t pid;
@@ -32,8 +33,8 @@ struct service {
 };
 
 /*
- * Read one line "NAME RANK SIGNAL SECONDS" (SIGNAL: TERM or INT) into a service that waits to be
- * started at once. False: the line is not one; *service is then undefined.
+ * Read one line "NAME RANK SIGNAL SECONDS [HUP]" (SIGNAL: TERM or INT) into a service that waits to
+ * be started at once. False: the line is not one; *service is then undefined.
  */
 bool service_parse(struct service *service, const char *line);
 
@@ -50,6 +51,9 @@ void service_ended(struct service *service, int status, int64_t now_ms);
 
 /* Send the stop signal (and SIGCONT, a stopped process cannot act on it). Safe in any state. */
 void service_stop(struct service *service, int64_t now_ms);
+
+/* Pass a SIGHUP on, if the service reloads and runs. */
+void service_reload(const struct service *service);
 
 /* The grace is over: SIGKILL, and again later should that not help. */
 void service_kill(struct service *service, int64_t now_ms);

@@ -5,10 +5,11 @@
  *
  *   parley-supervise [--tether] DIR
  *
- * DIR/run/services has one line "NAME RANK SIGNAL SECONDS" per service, DIR/run/NAME.run starts it.
- * SIGHUP reads the list again and starts what is new. SIGTERM and SIGINT end all, the highest rank
- * first, each rank when the one before is gone. With --tether, so does the end of standard input:
- * the foreground `./dev up` holds its other end and may die of anything.
+ * DIR/run/services has one line "NAME RANK SIGNAL SECONDS [HUP]" per service, DIR/run/NAME.run
+ * starts it. SIGHUP reads the list again, starts what is new, and goes on to the services marked
+ * with HUP. SIGTERM and SIGINT end all, the highest rank first, each rank when the one before is
+ * gone. With --tether, so does the end of standard input: the foreground `./dev up` holds its other
+ * end and may die of anything.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +80,13 @@ static void read_list(struct supervisor *sup)
     fclose(list);
 }
 
+static void reload(struct supervisor *sup)
+{
+    read_list(sup);
+    for (size_t i = 0; i < sup->count; i++)
+        service_reload(&sup->services[i]);
+}
+
 /* Reap all that ended, also orphans of a service that was killed (we are their subreaper). */
 static void reap(struct supervisor *sup)
 {
@@ -99,7 +107,7 @@ static void take_signals(struct supervisor *sup)
 
     while (read(sup->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
-            read_list(sup);
+            reload(sup);
         else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             sup->stopping = true;
     }

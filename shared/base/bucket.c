@@ -25,7 +25,7 @@ struct slot {
 struct bucket_table {
     pthread_mutex_t lock;
     struct hash_key hash_key;
-    int64_t earn;  /* units per millisecond; 0: no limit */
+    int64_t earn;  /* units per millisecond; 0: no limit; also read without the lock */
     int64_t price; /* units per token */
     int64_t full;  /* units of a full bucket */
     int burst;
@@ -52,6 +52,28 @@ struct bucket_table *bucket_table_new(int tokens_per_period, int64_t period_ms, 
     return table;
 }
 
+void bucket_table_change(struct bucket_table *table, int tokens_per_period, int burst)
+{
+    assert(tokens_per_period >= 0 && burst > 0);
+    pthread_mutex_lock(&table->lock);
+    table->full = (int64_t)burst * table->price;
+    table->burst = burst;
+    if (tokens_per_period > 0 && !table->slots)
+        table->slots = mem_array(table->sets * table->ways, sizeof *table->slots);
+    __atomic_store_n(&table->earn, tokens_per_period, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&table->lock);
+}
+
+static bool is_unlimited(const struct bucket_table *table)
+{
+    return __atomic_load_n(&table->earn, __ATOMIC_RELAXED) == 0;
+}
+
+static int64_t price_of(const struct bucket_table *table, int cost)
+{
+    return (int64_t)(cost < table->burst ? cost : table->burst) * table->price;
+}
+
 void bucket_table_free(struct bucket_table *table)
 {
     if (!table)
@@ -67,7 +89,7 @@ static int64_t slot_credit(const struct bucket_table *table, const struct slot *
 {
     int64_t elapsed = now_ms > slot->at_ms ? now_ms - slot->at_ms : 0;
     int64_t missing = table->full - slot->credit;
-    if (elapsed > missing / table->earn)
+    if (missing <= 0 || elapsed > missing / table->earn)
         return table->full;
     return slot->credit + elapsed * table->earn;
 }
@@ -106,13 +128,15 @@ static int64_t slot_take(const struct bucket_table *table, struct slot *slot, in
 int64_t bucket_take(struct bucket_table *table, struct span key, int cost, int64_t now_ms)
 {
     assert(cost >= 0);
-    if (table->earn == 0)
+    if (is_unlimited(table))
         return 0;
-    int64_t price = (int64_t)(cost < table->burst ? cost : table->burst) * table->price;
     uint64_t hash = hash_bytes(&table->hash_key, key);
+    int64_t wait_ms = 0;
     pthread_mutex_lock(&table->lock);
-    struct slot *slot = slot_find(table, hash ? hash : 1, now_ms);
-    int64_t wait_ms = slot_take(table, slot, price, now_ms);
+    if (table->earn > 0) {
+        struct slot *slot = slot_find(table, hash ? hash : 1, now_ms);
+        wait_ms = slot_take(table, slot, price_of(table, cost), now_ms);
+    }
     pthread_mutex_unlock(&table->lock);
     return wait_ms;
 }
@@ -120,12 +144,14 @@ int64_t bucket_take(struct bucket_table *table, struct span key, int cost, int64
 void bucket_give(struct bucket_table *table, struct span key, int cost, int64_t now_ms)
 {
     assert(cost >= 0);
-    if (table->earn == 0)
+    if (is_unlimited(table))
         return;
-    int64_t price = (int64_t)(cost < table->burst ? cost : table->burst) * table->price;
     uint64_t hash = hash_bytes(&table->hash_key, key);
     pthread_mutex_lock(&table->lock);
-    struct slot *slot = slot_find(table, hash ? hash : 1, now_ms);
-    slot->credit += price < table->full - slot->credit ? price : table->full - slot->credit;
+    if (table->earn > 0) {
+        struct slot *slot = slot_find(table, hash ? hash : 1, now_ms);
+        int64_t missing = table->full - slot->credit, price = price_of(table, cost);
+        slot->credit += price < missing ? price : missing;
+    }
     pthread_mutex_unlock(&table->lock);
 }

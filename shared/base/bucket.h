@@ -18,6 +18,10 @@ struct bucket_table;
 struct bucket_table *bucket_table_new(int tokens_per_period, int64_t period_ms, int burst,
                                       size_t max_keys);
 
+/* The first and the third from now on, while others take. What a bucket has stays, up to the new
+ * burst. */
+void bucket_table_change(struct bucket_table *table, int tokens_per_period, int burst);
+
 /* Takes NULL. Nobody may be in bucket_take. */
 void bucket_table_free(struct bucket_table *table);
 

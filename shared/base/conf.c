@@ -33,13 +33,20 @@ static const struct setting {
 };
 
 struct value {
-    char *text;     /* as it was given */
-    int64_t number; /* of an INT or BOOL */
+    char *text;     /* as it was given; atomic */
+    int64_t number; /* of an INT or BOOL; atomic */
     char *origin;   /* "parley.conf:12", "PARLEY_LIMITS_PAGE"; NULL: the default or conf_set */
+};
+
+/* A text that was replaced: somebody may still read it. */
+struct retired {
+    char *text;
+    struct retired *next;
 };
 
 struct conf {
     struct value values[CONF_COUNT];
+    struct retired *retired;
 };
 
 /* Rules of single values beyond their type: NULL, or what is wrong. */
@@ -285,6 +292,11 @@ void conf_free(struct conf *conf)
         free(conf->values[key].text);
         free(conf->values[key].origin);
     }
+    for (struct retired *retired; (retired = conf->retired);) {
+        conf->retired = retired->next;
+        free(retired->text);
+        free(retired);
+    }
     free(conf);
 }
 
@@ -296,23 +308,49 @@ const char *conf_name(enum conf_key key)
 const char *conf_str(const struct conf *conf, enum conf_key key)
 {
     assert(settings[key].type == TYPE_STR || settings[key].type == TYPE_SECRET);
-    return conf->values[key].text;
+    return __atomic_load_n(&conf->values[key].text, __ATOMIC_ACQUIRE);
 }
 
 int64_t conf_int(const struct conf *conf, enum conf_key key)
 {
     assert(settings[key].type == TYPE_INT);
-    return conf->values[key].number;
+    return __atomic_load_n(&conf->values[key].number, __ATOMIC_RELAXED);
 }
 
 bool conf_bool(const struct conf *conf, enum conf_key key)
 {
     assert(settings[key].type == TYPE_BOOL);
-    return conf->values[key].number != 0;
+    return __atomic_load_n(&conf->values[key].number, __ATOMIC_RELAXED) != 0;
 }
 
-static void sample_setting(const struct setting *setting, struct buf *out)
+const char *conf_text(const struct conf *conf, enum conf_key key)
 {
+    return conf->values[key].text;
+}
+
+bool conf_is_same(const struct conf *a, const struct conf *b, enum conf_key key)
+{
+    return strcmp(a->values[key].text, b->values[key].text) == 0;
+}
+
+void conf_move(struct conf *conf, struct conf *from, enum conf_key key)
+{
+    struct value *value = &conf->values[key], *source = &from->values[key];
+    struct retired *retired = mem_alloc(sizeof *retired);
+
+    *retired = (struct retired){value->text, conf->retired};
+    conf->retired = retired;
+    free(value->origin);
+    value->origin = source->origin;
+    __atomic_store_n(&value->number, source->number, __ATOMIC_RELAXED);
+    __atomic_store_n(&value->text, source->text, __ATOMIC_RELEASE);
+    source->text = source->origin = NULL;
+}
+
+static void sample_setting(enum conf_key key, struct buf *out)
+{
+    const struct setting *setting = &settings[key];
+
     const char *dot = strchr(setting->name, '.');
     buf_add_char(out, '\n');
     if (*setting->doc)
@@ -321,6 +359,8 @@ static void sample_setting(const struct setting *setting, struct buf *out)
         buf_addf(out, "# %lld to %lld\n", (long long)setting->min, (long long)setting->max);
     if (setting->type == TYPE_BOOL)
         buf_add_str(out, "# true or false\n");
+    if (conf_is_live(key))
+        buf_add_str(out, "# changes on SIGHUP\n");
     buf_addf(out, "#%s =%s%s\n", dot + 1, *setting->fallback ? " " : "", setting->fallback);
 }
 
@@ -332,7 +372,9 @@ void conf_sample(struct buf *out)
              "# A line is a [section], \"name = value\", or a comment, which begins with # or ;\n"
              "# at the start of the line. A # or ; further on belongs to the value, as do\n"
              "# quotes. White space around a value is dropped. The last value of a name counts.\n"
-             "# The environment goes over the file: PARLEY_LIMITS_PAGE=50 sets limits.page.\n");
+             "# The environment goes over the file: PARLEY_LIMITS_PAGE=50 sets limits.page.\n"
+             "# SIGHUP makes workers and brokers read it again; what does not change on SIGHUP\n"
+             "# needs a restart.\n");
     size_t section = 0; /* length of the open section's name */
     for (enum conf_key key = 0; key < CONF_COUNT; key++) {
         const char *name = settings[key].name;
@@ -340,6 +382,6 @@ void conf_sample(struct buf *out)
         if (key == 0 || len != section || strncmp(name, settings[key - 1].name, len) != 0)
             buf_addf(out, "\n[%.*s]\n", (int)len, name);
         section = len;
-        sample_setting(&settings[key], out);
+        sample_setting(key, out);
     }
 }

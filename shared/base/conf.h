@@ -1,6 +1,7 @@
 /*
  * Configuration: settings.def filled from a file (ini: [section], name = value), then from the
- * environment (PARLEY_SECTION_NAME), then checked. Read-only afterwards, so any thread may read it.
+ * environment (PARLEY_SECTION_NAME), then checked. Any thread may read it; afterwards only
+ * conf_take_over changes it, and only some settings.
  */
 #ifndef PARLEY_BASE_CONF_H
 #define PARLEY_BASE_CONF_H
@@ -42,10 +43,24 @@ enum err conf_check(const struct conf *conf, struct buf *problem) MUST_CHECK;
  * empty. */
 enum err conf_require(const struct conf *conf, enum conf_key key, struct buf *problem) MUST_CHECK;
 
+/* ---- while the program runs ---- */
+
+/* Can it change without a restart? */
+bool conf_is_live(enum conf_key key);
+
+/* conf_load for a program that runs: a problem is logged. *out is owned by the caller. */
+enum err conf_read_again(const char *path, struct conf **out) MUST_CHECK;
+
+/* Change the live settings of `conf` to what they are in `fresh` (which is freed) while other
+ * threads read them, set the log's level, and log what changed, and what differs and needs a
+ * restart. Returns how many changed. One thread at a time. */
+int conf_take_over(struct conf *conf, struct conf *fresh);
+
 /* Takes NULL. */
 void conf_free(struct conf *conf);
 
-/* The value of a STR or SECRET; owned by conf; never NULL. Wrong type: assertion. */
+/* The value of a STR or SECRET; owned by conf, valid as long as it also when the setting changes;
+ * never NULL. Wrong type: assertion. */
 const char *conf_str(const struct conf *conf, enum conf_key key);
 
 /* The same for the other types. */

@@ -5,6 +5,7 @@
 #include "shared/base/log.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,18 +18,22 @@
 
 /* Small enough that a write to a pipe is atomic together with the JSON around it (PIPE_BUF). */
 #define TEXT_SIZE 2048
+/* Of which a context takes at most: its names, two numbers, and a request's id (64). */
+#define CONTEXT_SIZE 160
 
 static struct {
-    const char *program;
+    const char *component;
     bool json;
     atomic_int level;
-} logger = {.program = "parley", .level = LOG_INFO};
+} logger = {.component = "parley", .level = LOG_INFO};
+
+static _Thread_local const struct log_context *context;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-void log_open(const char *program, enum log_level level, bool json)
+void log_open(const char *component, enum log_level level, bool json)
 {
-    logger.program = program;
+    logger.component = component;
     logger.json = json;
     log_set_level(level);
 }
@@ -46,6 +51,11 @@ enum err log_level_parse(const char *name, enum log_level *out)
             return ERR_OK;
         }
     return ERR_VALIDATION_FAILED;
+}
+
+void log_set_context(const struct log_context *of)
+{
+    context = of;
 }
 
 /* Nobody may begin a line of their own or colour a terminal; bytes that are not UTF-8 do not pass.
@@ -136,7 +146,7 @@ static void put_json(struct buf *line, const char *date, enum log_level level, c
     json_object(&w, NULL);
     json_cstr(&w, "time", date);
     json_cstr(&w, "level", level_names[level]);
-    json_cstr(&w, "program", logger.program);
+    json_cstr(&w, "component", logger.component);
     json_int(&w, "pid", getpid());
     json_cstr(&w, "event", event);
     put_members(&w, span_of(text));
@@ -146,21 +156,55 @@ static void put_json(struct buf *line, const char *date, enum log_level level, c
 static void put_plain(struct buf *line, const char *date, enum log_level level, const char *event,
                       const char *text)
 {
-    buf_addf(line, "time=%s level=%s program=%s pid=%d event=%s", date, level_names[level],
-             logger.program, (int)getpid(), event);
+    buf_addf(line, "time=%s level=%s component=%s pid=%d event=%s", date, level_names[level],
+             logger.component, (int)getpid(), event);
     if (*text)
         buf_addf(line, " %s", text);
 }
 
-/* The caller's part, cleaned, and marked where it had to be cut. */
+/* Does the text have a pair of that name? */
+static bool has_pair(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = text; (at = strstr(at, name)); at += len)
+        if ((at == text || at[-1] == ' ') && at[len] == '=')
+            return true;
+    return false;
+}
+
+/* The context as pairs, in front of the caller's part. Returns its length. */
+static size_t put_context(char *out, size_t size, const char *text)
+{
+    size_t len = 0;
+    if (!context)
+        return 0;
+    if (context->request && !has_pair(text, "request"))
+        len += (size_t)snprintf(out + len, size - len, "request=%s ", context->request);
+    if (context->connection && !has_pair(text, "connection"))
+        len +=
+            (size_t)snprintf(out + len, size - len, "connection=%" PRIu64 " ", context->connection);
+    if (context->user && !has_pair(text, "user"))
+        len += (size_t)snprintf(out + len, size - len, "user=%" PRId64 " ", context->user);
+    return len;
+}
+
+/* The caller's part behind the context, cleaned, and marked where it had to be cut. */
 static void make_text(char text[TEXT_SIZE], const char *fmt, va_list args)
 {
     static const char cut[] = " cut=true";
+    char before[CONTEXT_SIZE];
     int len = vsnprintf(text, TEXT_SIZE, fmt, args);
     if (len < 0)
-        text[0] = '\0';
-    if (len >= TEXT_SIZE)
+        len = 0;
+    text[len < TEXT_SIZE ? len : TEXT_SIZE - 1] = '\0';
+    size_t before_len = put_context(before, sizeof before, text);
+    memmove(text + before_len, text, TEXT_SIZE - before_len);
+    memcpy(text, before, before_len);
+    text[TEXT_SIZE - 1] = '\0';
+    if ((size_t)len + before_len >= TEXT_SIZE)
         memcpy(text + TEXT_SIZE - sizeof cut, cut, sizeof cut);
+    else if (len == 0 && before_len > 0)
+        text[before_len - 1] = '\0'; /* the space */
     clean(text);
 }
 

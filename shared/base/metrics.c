@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -116,10 +117,12 @@ static void read_memory(uint64_t *size, uint64_t *resident)
 }
 
 /* proc(5), stat: field 22, in ticks since the system's start. The name in field 2 may hold
- * anything, so count from its end. As microseconds since 1970. */
+ * anything, so count from its end. As microseconds since 1970. (A unit may see no more of /proc
+ * than processes: no /proc/uptime.) */
 static int64_t started_at(void)
 {
-    int64_t up_us, ticks = 0;
+    struct timespec up;
+    int64_t ticks = 0;
     char text[1024];
     const char *field;
 
@@ -129,9 +132,9 @@ static int64_t started_at(void)
         field = strchr(field + 1, ' ');
     if (field)
         ticks = strtoll(field + 1, NULL, 10);
-    read_proc("/proc/uptime", text, sizeof text);
-    up_us = (int64_t)(strtod(text, NULL) * US_PER_S);
-    return clock_wall_us() - up_us + ticks * (US_PER_S / sysconf(_SC_CLK_TCK));
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return clock_wall_us() - (int64_t)up.tv_sec * US_PER_S - up.tv_nsec / 1000 +
+           ticks * (US_PER_S / sysconf(_SC_CLK_TCK));
 }
 
 int64_t metrics_open_fds(void)

@@ -16,7 +16,7 @@ libparley_base_a_SOURCES = \
 	shared/base/histogram.h shared/base/metrics.c shared/base/metrics.h \
 	shared/base/json_write.c shared/base/json_write.h \
 	shared/base/log.c shared/base/log.h \
-	shared/base/conf.c shared/base/conf_read.c shared/base/conf.h shared/base/conf_table.h \
+	shared/base/conf.c shared/base/conf_read.c shared/base/conf_reload.c shared/base/conf.h shared/base/conf_table.h \
 	shared/base/settings.def
 
 EXTRA_DIST += tests/vectors/json/scan.txt

@@ -42,6 +42,8 @@ struct bus {
     bool accepted;    /* CONNACK with success */
     int refused_code; /* CONNACK with another reason code */
     bool broken;      /* a call found the connection dead: dropped outside of callbacks */
+    int probe;        /* packet id of the last bus_probe */
+    bool probe_answered;
     bool reported_down;
 };
 
@@ -110,9 +112,11 @@ static void on_publish(struct mosquitto *mosq, void *app, int mid, int code,
 {
     struct bus *bus = app;
 
-    (void)mosq, (void)mid, (void)code, (void)props;
+    (void)mosq, (void)code, (void)props;
     if (bus->outstanding > 0)
         bus->outstanding--;
+    if (mid == bus->probe)
+        bus->probe_answered = true;
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *app, int mid, int count, const int *granted,
@@ -372,14 +376,14 @@ static int make_props(const struct bus_prop *props, int count, mosquitto_propert
     return code;
 }
 
-/* Publish, and tell what became of it. `list` may be NULL. */
+/* Publish, and tell what became of it. `list` and `mid` may be NULL. */
 static enum err publish(struct bus *bus, const char *topic, struct span payload, int qos,
-                        const mosquitto_property *list)
+                        const mosquitto_property *list, int *mid)
 {
     int code;
 
     bus->outstanding++; /* before: a QoS 0 publish may be through before the call returns */
-    code = mosquitto_publish_v5(bus->mosq, NULL, topic, (int)payload.len, payload.ptr, qos, false,
+    code = mosquitto_publish_v5(bus->mosq, mid, topic, (int)payload.len, payload.ptr, qos, false,
                                 list);
     if (code == MOSQ_ERR_SUCCESS)
         return ERR_OK;
@@ -409,10 +413,23 @@ enum err bus_publish(struct bus *bus, const char *topic, struct span payload,
     if (!takes_more(bus))
         return ERR_FULL;
     if (make_props(props, prop_count, &list, &memory) == MOSQ_ERR_SUCCESS)
-        err = publish(bus, topic, payload, qos, list);
+        err = publish(bus, topic, payload, qos, list, NULL);
     mosquitto_property_free_all(&list);
     free(memory);
     return err;
+}
+
+enum err bus_probe(struct bus *bus, const char *topic)
+{
+    if (!takes_more(bus))
+        return ERR_FULL;
+    bus->probe_answered = false;
+    return publish(bus, topic, SPAN_NONE, 1, NULL, &bus->probe);
+}
+
+bool bus_probe_answered(const struct bus *bus)
+{
+    return bus->probe_answered;
 }
 
 enum err bus_answer(struct bus *bus, const char *topic, struct span payload,
@@ -428,7 +445,7 @@ enum err bus_answer(struct bus *bus, const char *topic, struct span payload,
         code = mosquitto_property_add_binary(&list, MQTT_PROP_CORRELATION_DATA, correlation.ptr,
                                              (uint16_t)correlation.len);
     if (code == MOSQ_ERR_SUCCESS)
-        err = publish(bus, topic, payload, 1, list);
+        err = publish(bus, topic, payload, 1, list, NULL);
     mosquitto_property_free_all(&list);
     return err;
 }

@@ -90,6 +90,10 @@ enum err bus_answer(struct bus *bus, const char *topic, struct span payload,
                     struct span correlation) MUST_CHECK;
 /* Publishes not yet through: QoS 1 until PUBACK, QoS 0 until written. 0 after a loss. */
 int bus_inflight(const struct bus *bus);
+/* Publish an empty message at QoS 1, one at a time; and has the last of them been acknowledged? Not
+ * after the connection it went over is lost. */
+enum err bus_probe(struct bus *bus, const char *topic) MUST_CHECK;
+bool bus_probe_answered(const struct bus *bus);
 
 /*
  * For processes without a loop (parley-fcgi): a thread that owns a publish-only bus. Any thread may
@@ -100,6 +104,10 @@ struct bus_thread;
 struct bus_thread *bus_thread_new(const struct bus_options *options, int limit);
 void bus_thread_free(struct bus_thread *thread); /* flushes for up to 500 ms */
 bool bus_thread_is_connected(const struct bus_thread *thread);
+/* Does a message really go through? Publishes one to parley/v1/brokers/{client_id}, where nobody
+ * listens, and waits up to timeout_ms for its PUBACK; an answer within the last second is good
+ * enough. Blocks. */
+bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms);
 enum err bus_thread_publish(struct bus_thread *thread, const char *topic, struct span payload,
                             const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;
 

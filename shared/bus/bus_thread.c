@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shared/base/clock.h"
@@ -19,6 +20,7 @@
 
 #define TICK_MS 100
 #define FLUSH_MS 500
+#define PROBE_GOOD_MS 1000
 
 /* A publish that waits; its strings lie behind it in the same allocation. */
 struct publish {
@@ -38,6 +40,12 @@ struct bus_thread {
     struct publish **ring;
     size_t limit, head, count;
     bool stopping;
+    pthread_cond_t probed;
+    bool probe_wanted;
+    int64_t probed_ms; /* when a probe was last answered */
+    /* The thread's alone. */
+    char *probe_topic;
+    bool probing; /* one is on its way */
 };
 
 static void thread_wake(void *app)
@@ -130,6 +138,37 @@ static void drain(struct bus_thread *thread)
     }
 }
 
+/* ---- the probe ---- */
+
+static bool take_probe_wish(struct bus_thread *thread)
+{
+    pthread_mutex_lock(&thread->lock);
+    bool wanted = thread->probe_wanted;
+    thread->probe_wanted = false;
+    pthread_mutex_unlock(&thread->lock);
+    return wanted;
+}
+
+static void probe_answered(struct bus_thread *thread)
+{
+    thread->probing = false;
+    pthread_mutex_lock(&thread->lock);
+    thread->probed_ms = clock_mono_ms();
+    pthread_cond_broadcast(&thread->probed);
+    pthread_mutex_unlock(&thread->lock);
+}
+
+/* A loss ends it: who waits for it waits in vain. */
+static void run_probe(struct bus_thread *thread)
+{
+    if (!bus_is_connected(thread->bus))
+        thread->probing = false;
+    else if (thread->probing && bus_probe_answered(thread->bus))
+        probe_answered(thread);
+    if (take_probe_wish(thread) && !thread->probing)
+        thread->probing = bus_probe(thread->bus, thread->probe_topic) == ERR_OK;
+}
+
 static void turn(struct bus_thread *thread)
 {
     struct pollfd fds[2] = {{.fd = thread->event_fd, .events = POLLIN},
@@ -146,6 +185,7 @@ static void turn(struct bus_thread *thread)
         bus_ready(thread->bus, fds[1].revents & ~POLLOUT, fds[1].revents & POLLOUT);
     bus_tick(thread->bus);
     drain(thread);
+    run_probe(thread);
 }
 
 static bool is_stopping(struct bus_thread *thread)
@@ -181,12 +221,21 @@ static void *thread_main(void *arg)
 struct bus_thread *bus_thread_new(const struct bus_options *options, int limit)
 {
     struct bus_thread *thread = mem_alloc(sizeof *thread);
+    pthread_condattr_t monotonic;
+    char topic[128];
     sigset_t all, before;
 
     thread->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     thread->limit = (size_t)limit;
     thread->ring = mem_array(thread->limit, sizeof *thread->ring);
     pthread_mutex_init(&thread->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&thread->probed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    thread->probed_ms = -PROBE_GOOD_MS;
+    snprintf(topic, sizeof topic, "parley/v1/brokers/%s", options->client_id);
+    thread->probe_topic = mem_strdup(topic);
     thread->bus = bus_new(options, &handlers, thread);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
@@ -211,7 +260,9 @@ void bus_thread_free(struct bus_thread *thread)
     bus_free(thread->bus);
     while (queue_first(thread))
         queue_drop_first(thread);
+    pthread_cond_destroy(&thread->probed);
     pthread_mutex_destroy(&thread->lock);
+    mem_free(thread->probe_topic);
     close(thread->event_fd);
     free(thread->ring);
     free(thread);
@@ -220,6 +271,26 @@ void bus_thread_free(struct bus_thread *thread)
 bool bus_thread_is_connected(const struct bus_thread *thread)
 {
     return atomic_load(&thread->connected);
+}
+
+bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms)
+{
+    int64_t since = clock_mono_ms() - PROBE_GOOD_MS, until = clock_mono_ms() + timeout_ms;
+    const struct timespec end = {until / 1000, until % 1000 * 1000000};
+    int late = 0;
+
+    if (!bus_thread_is_connected(thread))
+        return false;
+    pthread_mutex_lock(&thread->lock);
+    if (thread->probed_ms < since) {
+        thread->probe_wanted = true;
+        thread_wake(thread);
+    }
+    while (thread->probed_ms < since && !late)
+        late = pthread_cond_timedwait(&thread->probed, &thread->lock, &end);
+    bool good = thread->probed_ms >= since;
+    pthread_mutex_unlock(&thread->lock);
+    return good;
 }
 
 enum err bus_thread_publish(struct bus_thread *thread, const char *topic, struct span payload,

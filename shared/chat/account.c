@@ -155,7 +155,7 @@ static bool enter_gate(struct chat *chat)
 {
     if (gate_enter(&chat->gate))
         return true;
-    chat_refused(chat, CONF_LIMIT_HASH_QUEUE);
+    chat_count_refusal(chat, CONF_LIMIT_HASH_QUEUE);
     return false;
 }
 

@@ -11,18 +11,56 @@
 /* Buckets of one limit; past it the least limited one is forgotten. */
 #define BUCKETS_MAX 65536
 
-static struct bucket_table *limit_new(const struct conf *conf, enum conf_key tokens,
-                                      int64_t period_ms)
+enum burst { BURST_SAME, BURST_DOUBLE, BURST_SETTING };
+
+/* The rate limits: where each is in struct chat, and what it is made of. */
+static const struct {
+    size_t table;
+    enum conf_key tokens;
+    int64_t period_ms;
+    enum burst burst;
+    enum conf_key burst_setting;
+} rates[] = {
+#define RATE(member, tokens, ...)                                                                  \
+    {                                                                                              \
+        offsetof(struct chat, member), CONF_LIMIT_##tokens, __VA_ARGS__                            \
+    }
+    RATE(sends, SENDS_PER_S, SECOND_MS, BURST_SETTING, CONF_LIMIT_SEND_BURST),
+    RATE(commands, COMMANDS_PER_S, SECOND_MS, BURST_SETTING, CONF_LIMIT_COMMAND_BURST),
+    RATE(connects, CONNECTS_PER_S, SECOND_MS, BURST_SETTING, CONF_LIMIT_CONNECT_BURST),
+    RATE(marks, MARKS_PER_S, SECOND_MS, BURST_DOUBLE, 0),
+    RATE(publishes, PUBLISHES_PER_S, SECOND_MS, BURST_DOUBLE, 0),
+    RATE(private_rooms, PRIVATE_CREATIONS_PER_HOUR, HOUR_MS, BURST_SAME, 0),
+    RATE(passwords, PASSWORD_TRIES, 5 * MINUTE_MS, BURST_SAME, 0),
+    RATE(password_sources, PASSWORD_TRIES_ADDRESS, 5 * MINUTE_MS, BURST_SAME, 0),
+    RATE(signups, SIGNUPS_PER_HOUR, HOUR_MS, BURST_SAME, 0),
+#undef RATE
+};
+
+#define RATE_COUNT (sizeof rates / sizeof rates[0])
+
+static struct bucket_table **table_of(struct chat *chat, size_t index)
 {
-    int count = (int)conf_int(conf, tokens);
-    return bucket_table_new(count, period_ms, count > 0 ? count : 1, BUCKETS_MAX);
+    return (struct bucket_table **)((char *)chat + rates[index].table);
 }
 
-static struct bucket_table *rate_new(const struct conf *conf, enum conf_key per_s,
-                                     enum conf_key burst)
+static int burst_of(const struct conf *conf, size_t index, int tokens)
 {
-    return bucket_table_new((int)conf_int(conf, per_s), SECOND_MS, (int)conf_int(conf, burst),
-                            BUCKETS_MAX);
+    if (rates[index].burst == BURST_SETTING)
+        return (int)conf_int(conf, rates[index].burst_setting);
+    if (rates[index].burst == BURST_DOUBLE)
+        return tokens * 2 + 1;
+    return tokens > 0 ? tokens : 1;
+}
+
+void chat_reload(struct chat *chat)
+{
+    gate_set_limit(&chat->gate, conf_int(chat->conf, CONF_LIMIT_HASH_QUEUE));
+    for (size_t i = 0; i < RATE_COUNT; i++) {
+        int tokens = (int)conf_int(chat->conf, rates[i].tokens);
+
+        bucket_table_change(*table_of(chat, i), tokens, burst_of(chat->conf, i, tokens));
+    }
 }
 
 struct chat *chat_new(const struct conf *conf)
@@ -34,18 +72,12 @@ struct chat *chat_new(const struct conf *conf)
     chat->password_cost = (struct password_cost){.ops = conf_int(conf, CONF_AUTH_HASH_OPS),
                                                  .bytes = conf_int(conf, CONF_AUTH_HASH_BYTES)};
     gate_init(&chat->gate, conf_int(conf, CONF_LIMIT_HASH_QUEUE));
-    int marks = (int)conf_int(conf, CONF_LIMIT_MARKS_PER_S);
-    chat->sends = rate_new(conf, CONF_LIMIT_SENDS_PER_S, CONF_LIMIT_SEND_BURST);
-    chat->commands = rate_new(conf, CONF_LIMIT_COMMANDS_PER_S, CONF_LIMIT_COMMAND_BURST);
-    chat->connects = rate_new(conf, CONF_LIMIT_CONNECTS_PER_S, CONF_LIMIT_CONNECT_BURST);
-    chat->marks = bucket_table_new(marks, SECOND_MS, marks * 2 + 1, BUCKETS_MAX);
-    chat->private_rooms = limit_new(conf, CONF_LIMIT_PRIVATE_CREATIONS_PER_HOUR, HOUR_MS);
-    chat->passwords = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES, 5 * MINUTE_MS);
-    chat->password_sources = limit_new(conf, CONF_LIMIT_PASSWORD_TRIES_ADDRESS, 5 * MINUTE_MS);
-    chat->publishes =
-        bucket_table_new((int)conf_int(conf, CONF_LIMIT_PUBLISHES_PER_S), SECOND_MS,
-                         (int)conf_int(conf, CONF_LIMIT_PUBLISHES_PER_S) * 2 + 1, BUCKETS_MAX);
-    chat->signups = limit_new(conf, CONF_LIMIT_SIGNUPS_PER_HOUR, HOUR_MS);
+    for (size_t i = 0; i < RATE_COUNT; i++) {
+        int tokens = (int)conf_int(conf, rates[i].tokens);
+
+        *table_of(chat, i) =
+            bucket_table_new(tokens, rates[i].period_ms, burst_of(conf, i, tokens), BUCKETS_MAX);
+    }
     return chat;
 }
 
@@ -53,15 +85,8 @@ void chat_free(struct chat *chat)
 {
     if (!chat)
         return;
-    bucket_table_free(chat->sends);
-    bucket_table_free(chat->marks);
-    bucket_table_free(chat->commands);
-    bucket_table_free(chat->connects);
-    bucket_table_free(chat->private_rooms);
-    bucket_table_free(chat->passwords);
-    bucket_table_free(chat->password_sources);
-    bucket_table_free(chat->signups);
-    bucket_table_free(chat->publishes);
+    for (size_t i = 0; i < RATE_COUNT; i++)
+        bucket_table_free(*table_of(chat, i));
     gate_release(&chat->gate);
     mem_free(chat);
 }
@@ -78,7 +103,7 @@ const struct token_key *chat_token_key(const struct chat *chat)
 
 /* ---- rate limits ---- */
 
-void chat_refused(struct chat *chat, enum conf_key limit)
+void chat_count_refusal(struct chat *chat, enum conf_key limit)
 {
     __atomic_add_fetch(&chat->refused[limit], 1, __ATOMIC_RELAXED);
 }
@@ -94,7 +119,7 @@ static int64_t take(struct chat *chat, enum conf_key limit, struct bucket_table 
     int64_t wait_ms = bucket_take(table, key, 1, clock_mono_ms());
 
     if (wait_ms > 0)
-        chat_refused(chat, limit);
+        chat_count_refusal(chat, limit);
     return wait_ms;
 }
 

@@ -21,10 +21,14 @@ struct chat;
 /* Made from the settings, which are kept; and what it was made from. */
 struct chat *chat_new(const struct conf *conf);
 void chat_free(struct chat *chat);
+/* The settings have changed (conf_take_over): the rate limits follow. Others may go on using it. */
+void chat_reload(struct chat *chat);
 const struct conf *chat_conf(const struct chat *chat);
 const struct token_key *chat_token_key(const struct chat *chat);
 
-/* How often a limit has refused somebody here, since the start. Any thread. */
+/* How often a limit has refused somebody here, since the start; and one time more, by a limit that
+ * a front looks after. Any thread. */
+void chat_count_refusal(struct chat *chat, enum conf_key limit);
 uint64_t chat_refusals(const struct chat *chat, enum conf_key limit);
 
 /* Take from the limit of a user's admissions: 0, or after how many ms it would pass. */

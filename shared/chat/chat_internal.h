@@ -27,9 +27,6 @@ struct chat {
     uint64_t refused[CONF_COUNT];          /* atomic; by limit */
 };
 
-/* Note that a limit refused somebody. */
-void chat_refused(struct chat *chat, enum conf_key limit);
-
 /* Each takes from its limit: 0, or after how many ms it would pass (then nothing was taken). */
 int64_t chat_limit_send(struct chat *chat, int64_t user_id);
 int64_t chat_limit_mark(struct chat *chat, int64_t user_id);

@@ -299,7 +299,7 @@ void chat_command_hash_gated(struct chat_command *command)
         gate_leave(gate);
         return;
     }
-    chat_refused(command->chat, CONF_LIMIT_HASH_QUEUE);
+    chat_count_refusal(command->chat, CONF_LIMIT_HASH_QUEUE);
     command->retry_after_ms = GATE_RETRY_MS;
     chat_command_fail(command, ERR_RATE_LIMITED);
 }

@@ -18,6 +18,13 @@ void gate_release(struct gate *gate)
     pthread_mutex_destroy(&gate->lock);
 }
 
+void gate_set_limit(struct gate *gate, int64_t limit)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->limit = limit;
+    pthread_mutex_unlock(&gate->lock);
+}
+
 bool gate_enter(struct gate *gate)
 {
     pthread_mutex_lock(&gate->lock);

@@ -21,6 +21,9 @@ struct gate {
 void gate_init(struct gate *gate, int64_t limit);
 void gate_release(struct gate *gate);
 
+/* The limit from now on; who waits goes on waiting. */
+void gate_set_limit(struct gate *gate, int64_t limit);
+
 /* Wait for the gate and go in; false, at once, when the line is full. */
 bool gate_enter(struct gate *gate);
 void gate_leave(struct gate *gate);

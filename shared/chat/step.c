@@ -39,7 +39,7 @@ enum err step_check_room_count(struct chat_command *command, const struct room_s
 {
     if (room->rooms_of_viewer < conf_int(command->chat->conf, CONF_LIMIT_ROOMS_PER_USER))
         return ERR_OK;
-    chat_refused(command->chat, CONF_LIMIT_ROOMS_PER_USER);
+    chat_count_refusal(command->chat, CONF_LIMIT_ROOMS_PER_USER);
     command->reason = "You are a member of too many channels.";
     return ERR_FORBIDDEN;
 }

@@ -43,7 +43,7 @@ static void one_send(int64_t *sum)
 {
     int64_t began_us = clock_mono_us();
 
-    times_command(&times, CHAT_SEND_MESSAGE, began_us);
+    times_command(&times, CHAT_SEND_MESSAGE, clock_mono_us() - began_us);
     one_row(sum);
     if (*sum % BATCH == 0) {
         began_us = clock_mono_us();

@@ -208,6 +208,31 @@ static void threads_share_one_burst(void **state)
     bucket_table_free(table);
 }
 
+static void a_rate_changes_while_it_is_used(void **state)
+{
+    struct bucket_table *table = bucket_table_new(0, 1000, 1, 100);
+
+    (void)state;
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 1, 5000), 0);
+    bucket_table_change(table, 1, 2);
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 2, 5000), 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 1, 5000), 1000);
+    bucket_table_change(table, 10, 4); /* faster; it has nothing yet */
+    assert_int_equal(bucket_take(table, SPAN_LIT("a"), 1, 5000), 100);
+    assert_int_equal(bucket_take(table, SPAN_LIT("b"), 4, 5000), 0);
+    assert_int_equal(bucket_take(table, SPAN_LIT("c"), 1, 5000), 0);
+    bucket_table_change(table, 10, 1); /* c had three left */
+    assert_int_equal(bucket_take(table, SPAN_LIT("c"), 1, 5000), 0);
+    assert_true(bucket_take(table, SPAN_LIT("c"), 1, 5000) > 0);
+    bucket_give(table, SPAN_LIT("c"), 5, 5000);
+    assert_int_equal(bucket_take(table, SPAN_LIT("c"), 1, 5000), 0);
+    assert_true(bucket_take(table, SPAN_LIT("c"), 1, 5000) > 0);
+    bucket_table_change(table, 0, 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(bucket_take(table, SPAN_LIT("c"), 1, 5000), 0);
+    bucket_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_flood_of_keys_does_not_free_a_limited_one),
         cmocka_unit_test(one_place_is_enough_to_work),
         cmocka_unit_test(threads_share_one_burst),
+        cmocka_unit_test(a_rate_changes_while_it_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

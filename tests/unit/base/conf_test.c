@@ -370,6 +370,54 @@ static void the_sample_in_docs_is_up_to_date(void **state)
     buf_release(&sample);
 }
 
+static struct conf *read_again(const char *text)
+{
+    struct conf *fresh = NULL;
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fprintf(file, "[auth]\nsecret = 0123456789abcdef0123456789abcdef\n%s", text);
+    assert_int_equal(fclose(file), 0);
+    return conf_read_again(path, &fresh) == ERR_OK ? fresh : NULL;
+}
+
+static void some_settings_change_while_it_runs(void **state)
+{
+    struct conf *conf =
+        read_again("[limits]\npage = 10\n[socketio]\norigins = https://a.example\n");
+    const char *before;
+
+    (void)state;
+    assert_non_null(conf);
+    assert_true(conf_is_live(CONF_LIMIT_PAGE) && conf_is_live(CONF_SIO_ORIGINS));
+    assert_false(conf_is_live(CONF_PG_CONNINFO) || conf_is_live(CONF_AUTH_SECRET));
+    before = conf_str(conf, CONF_SIO_ORIGINS);
+    assert_int_equal(conf_take_over(conf, read_again("[limits]\npage = 20\n[broker]\nport = 7\n"
+                                                     "[socketio]\norigins = https://b.example\n")),
+                     2);
+    assert_int_equal(conf_int(conf, CONF_LIMIT_PAGE), 20);
+    assert_string_equal(conf_str(conf, CONF_SIO_ORIGINS), "https://b.example");
+    assert_string_equal(before, "https://a.example"); /* somebody may still hold it */
+    assert_int_equal(conf_int(conf, CONF_BROKER_PORT), 3001);
+    /* A line that is gone is the default again; without a change nothing does. */
+    assert_int_equal(conf_take_over(conf, read_again("")), 2);
+    assert_int_equal(conf_int(conf, CONF_LIMIT_PAGE), 100);
+    assert_int_equal(conf_take_over(conf, read_again("")), 0);
+    conf_free(conf);
+}
+
+static void a_file_with_a_mistake_is_not_taken_over(void **state)
+{
+    struct conf *fresh = NULL;
+
+    (void)state;
+    assert_null(read_again("[limits]\npage = many\n"));
+    assert_null(read_again("[limits]\npassword_min_chars = 20\npassword_max_chars = 19\n"));
+    conf_free(load("[limits]\npage = 5\n")); /* now the file has no secret */
+    assert_int_equal(conf_read_again(path, &fresh), ERR_VALIDATION_FAILED);
+    assert_int_equal(conf_read_again("/nonexistent/parley.conf", &fresh), ERR_VALIDATION_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +437,8 @@ int main(void)
         cmocka_unit_test(single_values_can_be_set),
         cmocka_unit_test(what_a_program_needs_can_be_required),
         cmocka_unit_test(words_for_true_and_false),
+        cmocka_unit_test(some_settings_change_while_it_runs),
+        cmocka_unit_test(a_file_with_a_mistake_is_not_taken_over),
         cmocka_unit_test(the_sample_is_a_file_of_defaults),
         cmocka_unit_test(the_sample_in_docs_is_up_to_date),
     };

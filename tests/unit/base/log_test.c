@@ -54,7 +54,7 @@ static void lines_are_key_and_value(void **state)
     log_open("parley-test", LOG_INFO, false);
     const char *line = capture(one_event);
     assert_memory_equal(line, "time=20", 7);
-    assert_has(line, "Z level=warn program=parley-test pid=");
+    assert_has(line, "Z level=warn component=parley-test pid=");
     assert_has(line, " event=mqtt_lost host=127.0.0.1 code=7\n");
     assert_int_equal(strchr(line, '\n') - line, strlen(line) - 1);
 }
@@ -87,7 +87,7 @@ static void json_has_a_member_for_each_pair(void **state)
     assert_int_equal(json_scan(span_of(line), 4), ERR_OK);
     struct span object = span_of(line);
     assert_true(span_is(json_member(object, "level"), "\"error\""));
-    assert_true(span_is(json_member(object, "program"), "\"parley-test\""));
+    assert_true(span_is(json_member(object, "component"), "\"parley-test\""));
     assert_true(span_is(json_member(object, "event"), "\"db_failed\""));
     assert_true(span_is(json_member(object, "room"), "12"));
     assert_true(span_is(json_member(object, "reason"), "\"relation \\\"x\\\" does not exist\""));
@@ -207,6 +207,40 @@ static void lines_of_threads_do_not_mix(void **state)
     }
 }
 
+static void with_a_context(void)
+{
+    const struct log_context context = {.request = "abc", .connection = 5, .user = 7};
+    char text[3000];
+
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    log_set_context(&context);
+    log_event(LOG_INFO, "a", "n=%d", 1);
+    log_event(LOG_INFO, "b", "%s", "");
+    log_event(LOG_INFO, "c", "user=%d x_connection=1", 9);
+    log_event(LOG_INFO, "long", "text=%s", text);
+    log_set_context(&(const struct log_context){.user = 8});
+    log_event(LOG_INFO, "d", "n=%d", 1);
+    log_set_context(NULL);
+    log_event(LOG_INFO, "e", "n=%d", 1);
+}
+
+static void a_context_is_in_every_line(void **state)
+{
+    const char *lines;
+
+    (void)state;
+    log_open("parley-test", LOG_INFO, false);
+    lines = capture(with_a_context);
+    assert_has(lines, " event=a request=abc connection=5 user=7 n=1\n");
+    assert_has(lines, " event=b request=abc connection=5 user=7\n");
+    assert_has(lines, " event=c request=abc connection=5 user=9 x_connection=1\n");
+    assert_has(lines, " event=long request=abc connection=5 user=7 text=xxx");
+    assert_has(lines, "xxx cut=true\n");
+    assert_has(lines, " event=d user=8 n=1\n");
+    assert_has(lines, " event=e n=1\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +252,7 @@ int main(void)
         cmocka_unit_test(the_level_decides),
         cmocka_unit_test(level_names_are_parsed),
         cmocka_unit_test(lines_of_threads_do_not_mix),
+        cmocka_unit_test(a_context_is_in_every_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

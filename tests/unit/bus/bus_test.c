@@ -474,6 +474,24 @@ static void test_thread_refuses_when_full_or_not_connected(void **state)
     bus_thread_free(thread);
 }
 
+static void test_a_probe_goes_through_or_not(void **state)
+{
+    struct bus_options options = options_for("thread-probe");
+    struct bus_thread *thread = bus_thread_new(&options, 100);
+
+    (void)state;
+    wait_thread(thread, true);
+    assert_true(bus_thread_probe(thread, PATIENCE_MS));
+    assert_true(bus_thread_probe(thread, 0)); /* that of a moment ago */
+    mosquitto("kill");
+    wait_thread(thread, false);
+    assert_false(bus_thread_probe(thread, PATIENCE_MS));
+    mosquitto("start");
+    wait_thread(thread, true);
+    assert_true(bus_thread_probe(thread, PATIENCE_MS));
+    bus_thread_free(thread);
+}
+
 static int exec_with_mosquitto(char *self)
 {
     const char *srcdir = getenv("srcdir");
@@ -501,6 +519,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_works_with_descriptors_past_1024),
         cmocka_unit_test(test_thread_publishes_and_flushes),
         cmocka_unit_test(test_thread_refuses_when_full_or_not_connected),
+        cmocka_unit_test(test_a_probe_goes_through_or_not),
     };
 
     (void)argc;

@@ -100,6 +100,39 @@ static void test_missing_meta_variables_are_no_crash(void **state)
     request_release(&request);
 }
 
+static void id_is(const char *const *params, const char *expected)
+{
+    struct request request;
+    struct fake fake;
+
+    fake_init(&fake, params, SPAN_NONE);
+    request_init(&request, &fake.transport);
+    if (expected)
+        assert_string_equal(request.id, expected);
+    else
+        assert_int_equal(strlen(request.id), RANDOM_ID_SIZE - 1);
+    request_release(&request);
+}
+
+static void test_the_id_is_the_fronts(void **state)
+{
+    static const char longest[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    (void)state;
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "a-b_c.1:2"), "a-b_c.1:2");
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "x", "UNIQUE_ID", "y"), "x");
+    id_is(PARAMS("UNIQUE_ID", "aMh@-7AAAEAAAGV"), "aMh@-7AAAEAAAGV");
+    id_is(PARAMS("HTTP_X_REQUEST_ID", longest), longest);
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "0123456789abcdef0123456789abcdef"
+                                      "0123456789abcdef0123456789abcdef0"),
+          NULL);
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "a b"), NULL);
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "a\"b"), NULL);
+    id_is(PARAMS("HTTP_X_REQUEST_ID", "a\nb"), NULL);
+    id_is(PARAMS("HTTP_X_REQUEST_ID", ""), NULL);
+}
+
 static void test_methods(void **state)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -295,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_path_is_split_before_it_is_decoded),
         cmocka_unit_test(test_paths_that_lead_nowhere),
         cmocka_unit_test(test_missing_meta_variables_are_no_crash),
+        cmocka_unit_test(test_the_id_is_the_fronts),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_query),
         cmocka_unit_test(test_bad_integers),

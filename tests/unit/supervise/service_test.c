@@ -25,6 +25,9 @@ static void a_line_makes_a_service(void **state)
     assert_int_equal(service.due_ms, 0);
     assert_true(service_parse(&service, "postgres 1 INT 30"));
     assert_int_equal(service.stop_signal, SIGINT);
+    assert_false(service.reloads);
+    assert_true(service_parse(&service, "fcgi 3 TERM 15 HUP\n"));
+    assert_true(service.reloads);
 }
 
 static void other_lines_do_not(void **state)
@@ -36,6 +39,7 @@ static void other_lines_do_not(void **state)
                                       "postgres one INT 30",
                                       "postgres 1 KILL 30",
                                       "postgres 1 INT -1",
+                                      "postgres 1 INT 30 USR1",
                                       "../postgres 1 INT 30",
                                       "-postgres 1 INT 30",
                                       "a-name-that-is-longer-than-thirty-two-bytes 1 INT 3"};
