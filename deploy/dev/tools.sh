@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2153
-# ./dev format, ./dev fuzz and ./dev faults.
+# ./dev format, ./dev fuzz, ./dev faults and ./dev soak.
 
 # The C sources that are ours, with the arguments before them, to a command.
 on_sources()
@@ -64,4 +64,14 @@ faults_main()
     build_tree ''
     build_web "$ROOT/build/web"
     PARLEY_LONG=1 exec node --test --test-concurrency=1 --test-reporter=spec "${files[@]}"
+}
+
+# soak [--minutes N] [--rate N] ...: churn at half load for as long as asked, and whether anything rises.
+soak_main()
+{
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt"
+    npm_ensure "$ROOT/tests"
+    build_tree ''
+    build_web "$ROOT/build/web"
+    exec node "$ROOT/tests/bench/soak/main.mjs" "$@"
 }
