@@ -18,7 +18,7 @@ import { until, within } from '../integration/lib/wait.mjs';
 
 const APACHE = '/usr/sbin/apache2';
 const MODULES = ['alias', 'authz_core', 'dir', 'env', 'headers', 'lbmethod_byrequests', 'mime', 'mpm_event', 'proxy',
-  'proxy_balancer', 'proxy_fcgi', 'proxy_http', 'rewrite', 'slotmem_shm', 'socache_shmcb', 'ssl'];
+  'proxy_balancer', 'proxy_fcgi', 'proxy_http', 'rewrite', 'slotmem_shm', 'socache_shmcb', 'ssl', 'unique_id'];
 const IDLE_S = 75;
 
 const skip = existsSync(APACHE) ? false : `there is no ${APACHE}`;
@@ -141,6 +141,7 @@ describe('behind Apache', { skip }, async () => {
     const { status, headers } = await get(`${front}/api/v1/users/me`);
     assert.equal(status, 401);
     assert.match(headers['content-type'], /problem\+json/);
+    assert.match(headers['x-request-id'], /^[A-Za-z0-9@_-]{27}$/, 'the id of mod_unique_id');
     assert.equal((await get(`${front}/metrics`)).status, 404);
   });
 });
