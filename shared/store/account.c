@@ -83,6 +83,11 @@ static const struct db_stmt end_session = {
     "membership m join room r on r.id = m.room_id where m.user_id = $2 and m.is_member"            \
     " and r.status <> 'DIRECT' and r.archived_at is null"
 
+/* Each half by an index of its own: none has all of a user's rows. */
+#define MY_MEMBERSHIPS                                                                             \
+    "select room_id from membership where user_id = $2 and is_member"                              \
+    " union all select room_id from membership where user_id = $2 and not is_member"
+
 static const struct db_stmt next_room = {
     .name = "account_next_room",
     .sql = "select one.alive, o.name from (select " SQL_ALIVE(
@@ -104,8 +109,9 @@ static const struct db_stmt delete_all = {
                     "  where seen.alive and seen.free and s.user_id = $2 and s.ended_at is null),"
                     " blocks as (delete from user_block b using seen"
                     "  where seen.alive and seen.free and b.blocker_id = $2),"
-                    " markers as (update membership m set last_read_seq = 0 from seen"
-                    "  where seen.alive and seen.free and m.user_id = $2 and m.last_read_seq > 0),"
+                    " markers as (update membership m set last_read_seq = 0 from seen,"
+                    "  (" MY_MEMBERSHIPS ") mine where seen.alive and seen.free"
+                    "  and m.room_id = mine.room_id and m.user_id = $2 and m.last_read_seq > 0),"
                     " recoverable as (delete from recovery_session r using seen"
                     "  where seen.alive and seen.free and r.user_id = $2),"
                     " gone as (update app_user u set username = 'deleted.' || u.id,"

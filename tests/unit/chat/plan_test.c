@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "shared/chat/expire.h"
+#include "shared/chat/own_account.h"
 #include "tests/unit/chat/world.h"
 
 static void read_history(struct world *world, int64_t user)
@@ -92,11 +93,25 @@ static void send_one(struct world *world, int64_t user, const char *room)
     chat_command_free(send);
 }
 
+static void delete_account(struct world *world, int64_t user)
+{
+    struct chat_actor actor = world_actor(user, "x");
+    struct event_list events;
+    bool done = false;
+
+    event_list_init(&events);
+    while (!done)
+        assert_int_equal(chat_account_deletion_step(world->chat, world->db, &actor, &events, &done),
+                         ERR_OK);
+    event_list_release(&events);
+}
+
 /* Plans made for tables nearly empty and never analysed, analysed so, and large. */
 static void every_read_walks_an_index(void **state)
 {
     struct world *world = *state;
     const int64_t ann = world_user("ann"), red = world_room("red");
+    const int64_t leavers[] = {world_user("zoe"), world_user("yan"), world_user("xia")};
     struct chat_sweep sweep = {.since_xid = 1};
 
     world_member(red, ann);
@@ -107,6 +122,7 @@ static void every_read_walks_an_index(void **state)
         event_list_init(&events);
         read_history(world, ann);
         read_moderation(world, ann);
+        delete_account(world, leavers[round]);
         assert_int_equal(chat_log_read(world->db, LOG_ROOM, red, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_log_read(world->db, LOG_INBOX, ann, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_sweep_run(world->db, &sweep), ERR_OK);
@@ -138,6 +154,11 @@ static void every_read_walks_an_index(void **state)
                     (const char *[]){"membership_banned", "audit_of_subject", NULL});
         expect_plan(world->db, "moderation_audit(1, 1, 'red', 9, 9)",
                     (const char *[]){"audit_of_room", NULL});
+
+        if (round > 0) /* as above */
+            expect_plan(world->db, "account_delete(1, 1)",
+                        (const char *[]){"membership_of_user", "membership_of_past_member",
+                                         "membership_pkey", "recovery_session_of_user", NULL});
 
         if (round == 0)
             pg_exec("insert into app_user (username, username_key) select i, i"
