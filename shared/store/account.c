@@ -186,12 +186,14 @@ enum err account_change_password(struct db *db, const struct room_viewer *viewer
     return err;
 }
 
+/* Locked first like the others: the session that asks may be being ended by the one it is to end.
+ */
 enum err account_end_session(struct db *db, const struct room_viewer *viewer, int64_t session_id,
                              struct db_result *rows)
 {
-    enum err err =
-        db_run(db, &end_session, DB_PARAMS(VIEWER(viewer), db_param_int(session_id)), rows);
-    return check_alive(err, rows);
+    const struct db_param params[] = {VIEWER(viewer), db_param_int(session_id)};
+    const struct db_call last = {&end_session, params, 3, rows};
+    return check_alive(run_locked(db, viewer, &last), rows);
 }
 
 enum err account_sessions(struct db *db, const struct room_viewer *viewer, int64_t after_id,

@@ -192,42 +192,52 @@ static void tries_are_limited_with_those_of_logging_in(void **state)
     assert_int_equal(change_err(world, &here, CHANGE, NULL), ERR_OK);
 }
 
-struct late_login {
+/* A call that finds its rows locked by somebody who is about to commit. */
+struct late {
     struct world *world;
     struct db *db;
+    struct chat_actor actor;
     enum err err;
 };
 
 static void *run_late_login(void *arg)
 {
-    struct late_login *late = arg;
+    struct late *late = arg;
     struct chat_login login;
     late->err = log_in(late->world, late->db, ANN, &login);
     chat_login_release(&login);
     return NULL;
 }
 
-/* The login has checked the old password and comes to open its session while the change commits. */
-static void a_login_with_the_old_password_does_not_outlive_the_change(void **state)
+/* `first` is what the other one did: SQL that returns how many rows it changed, which must be 1. */
+static enum err run_late(struct world *world, const struct chat_actor *actor, void *(*run)(void *),
+                         const char *first)
 {
-    struct world *world = *state;
     struct db *changer = pg_open_super();
-    struct late_login late = {.world = world, .db = pg_open()};
+    struct late late = {.world = world, .db = pg_open(), .actor = *actor};
     pthread_t thread;
-    (void)ann(world);
     db_begin(changer);
-    assert_int_equal(pg_int_on(changer, "with changed as (update app_user set password_hash = 'x'"
-                                        " returning 1) select count(*) from changed"),
-                     1);
-    assert_int_equal(pthread_create(&thread, NULL, run_late_login, &late), 0);
+    assert_int_equal(pg_int_on(changer, first), 1);
+    assert_int_equal(pthread_create(&thread, NULL, run, &late), 0);
     while (pg_int("select count(*) from pg_locks where not granted") == 0)
         usleep(2000);
     assert_int_equal(db_commit(changer), ERR_OK);
     pthread_join(thread, NULL);
-    assert_int_equal(late.err, ERR_UNAUTHENTICATED);
-    assert_int_equal(pg_int("select count(*) from session"), 1);
     db_close(late.db);
     db_close(changer);
+    return late.err;
+}
+
+/* The login has checked the old password and comes to open its session while the change commits. */
+static void a_login_with_the_old_password_does_not_outlive_the_change(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor here = ann(world);
+    assert_int_equal(run_late(world, &here, run_late_login,
+                              "with changed as (update app_user set password_hash = 'x'"
+                              " returning 1) select count(*) from changed"),
+                     ERR_UNAUTHENTICATED);
+    assert_int_equal(pg_int("select count(*) from session"), 1);
 }
 
 /* ---- sessions ---- */
@@ -292,6 +302,32 @@ static void one_ends_ones_own_sessions_only(void **state)
     assert_int_equal(end_session(world, &here, "1"), ERR_OK);
     assert_int_equal(end_session(world, &here, "1"), ERR_UNAUTHENTICATED);
     assert_int_equal(pg_int("select inbox_seq from app_user where id = 1"), 2);
+}
+
+static void *run_late_end(void *arg)
+{
+    struct late *late = arg;
+    struct event_list events;
+    event_list_init(&events);
+    late->err = chat_session_end(late->db, &late->actor, SPAN_LIT("1"), &events);
+    event_list_release(&events);
+    return NULL;
+}
+
+/* The owner has just ended the session of a thief, who comes to end the owner's. */
+static void a_session_that_was_ended_ends_no_other(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor owner = ann(world);
+    struct chat_actor thief = again(world);
+    assert_int_equal(
+        run_late(world, &thief, run_late_end,
+                 "with locked as (select id from session where ended_at is null for update),"
+                 " ended as (update session set ended_at = now() where id = 2 returning 1)"
+                 " select count(*) from ended where (select count(*) from locked) = 2"),
+        ERR_UNAUTHENTICATED);
+    assert_true(lives(world, &owner));
+    assert_int_equal(pg_int("select inbox_seq from app_user"), 0);
 }
 
 /* ---- deletion ---- */
@@ -442,6 +478,15 @@ static void messages_stay_with_a_tombstone_for_a_sender(void **state)
     buf_release(&json);
 }
 
+static void create_three(struct world *world, const struct chat_actor *actor)
+{
+    for (int i = 0; i < 3; i++) {
+        char json[64];
+        snprintf(json, sizeof json, "{\"name\":\"r%d\",\"status\":\"PUBLIC\"}", i);
+        assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, actor, json), ERR_OK);
+    }
+}
+
 static void deletion_goes_on_where_it_broke_off(void **state)
 {
     struct world *world = *state;
@@ -449,11 +494,7 @@ static void deletion_goes_on_where_it_broke_off(void **state)
     struct event_list events;
     struct outcome out;
     bool done = true;
-    for (int i = 0; i < 3; i++) {
-        char json[64];
-        snprintf(json, sizeof json, "{\"name\":\"r%d\",\"status\":\"PUBLIC\"}", i);
-        assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &here, json), ERR_OK);
-    }
+    create_three(world, &here);
     event_list_init(&events);
     assert_int_equal(chat_account_deletion_step(world->chat, world->db, &here, &events, &done),
                      ERR_OK);
@@ -476,11 +517,7 @@ static void deletion_is_not_refused_halfway_by_the_rate_of_commands(void **state
     struct world *world = *state;
     struct chat_actor here = ann(world);
     struct outcome out;
-    for (int i = 0; i < 3; i++) {
-        char json[64];
-        snprintf(json, sizeof json, "{\"name\":\"r%d\",\"status\":\"PUBLIC\"}", i);
-        assert_int_equal(act_do(world, CHAT_CREATE_CHANNEL, &here, json), ERR_OK);
-    }
+    create_three(world, &here);
     while (chat_limit_command(world->chat, here.user_id) == 0)
         continue;
     assert_int_equal(delete_account(world, &here, &out), 4);
@@ -502,6 +539,7 @@ int main(int argc, char **argv)
         T(a_login_with_the_old_password_does_not_outlive_the_change),
         T(sessions_are_listed_page_by_page),
         T(one_ends_ones_own_sessions_only),
+        T(a_session_that_was_ended_ends_no_other),
         T(a_password_that_is_given_must_be_right),
         T(owners_are_succeeded),
         T(deletion_leaves_channels_then_ends_the_account),
