@@ -38,11 +38,14 @@ static const struct db_stmt lock_user = {
     " select case when verdict.code = 0 and told.seq is null then 1 else verdict.code end,"        \
     "  told.seq, told.at from verdict left join told on true"
 
+/* Blocks of deleted users do not count: they stay (docs/decisions/0010), and nobody could lift
+ * them. */
 static const struct db_stmt block = {
     .name = "block_block",
     .sql = VERDICT
     " when exists (select 1 from user_block where blocker_id = $1 and blocked_id = $2) then 1"
-    " when (select count(*) from user_block where blocker_id = $1) >= $4 then 3"
+    " when (select count(*) from user_block b join app_user u on u.id = b.blocked_id"
+    "  where b.blocker_id = $1 and u.deleted_at is null) >= $4 then 3"
     " else 0 end as code),"
     " written as (insert into user_block (blocker_id, blocked_id) select $1, $2 from verdict"
     "  where code = 0 on conflict do nothing returning blocked_id)," INBOX,

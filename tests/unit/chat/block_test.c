@@ -100,6 +100,9 @@ static void blocks_are_limited(void **state)
     chat_command_free(command);
     assert_int_equal(act_do(world, CHAT_UNBLOCK_USER, &ann, BOB), ERR_OK);
     assert_int_equal(block(world, &ann, "{\"username\":\"carl\"}"), ERR_OK);
+    assert_int_equal(block(world, &ann, BOB), ERR_FORBIDDEN);
+    world_sql("update app_user set deleted_at = now() where username = 'carl'");
+    assert_int_equal(block(world, &ann, BOB), ERR_OK); /* nobody can unblock a deleted user */
 }
 
 static void a_direct_room_refuses_while_one_blocks(void **state)
