@@ -29,6 +29,7 @@ static const struct {
     RATE(commands, COMMANDS_PER_S, SECOND_MS, BURST_SETTING, CONF_LIMIT_COMMAND_BURST),
     RATE(connects, CONNECTS_PER_S, SECOND_MS, BURST_SETTING, CONF_LIMIT_CONNECT_BURST),
     RATE(marks, MARKS_PER_S, SECOND_MS, BURST_DOUBLE, 0),
+    RATE(searches, SEARCHES_PER_S, SECOND_MS, BURST_DOUBLE, 0),
     RATE(publishes, PUBLISHES_PER_S, SECOND_MS, BURST_DOUBLE, 0),
     RATE(private_rooms, PRIVATE_CREATIONS_PER_HOUR, HOUR_MS, BURST_SAME, 0),
     RATE(passwords, PASSWORD_TRIES, 5 * MINUTE_MS, BURST_SAME, 0),
@@ -152,6 +153,11 @@ int64_t chat_limit_connect(struct chat *chat, int64_t user_id)
 int64_t chat_limit_publish(struct chat *chat, int64_t key_id)
 {
     return take_for_user(chat, CONF_LIMIT_PUBLISHES_PER_S, chat->publishes, key_id);
+}
+
+int64_t chat_limit_search(struct chat *chat, int64_t user_id)
+{
+    return take_for_user(chat, CONF_LIMIT_SEARCHES_PER_S, chat->searches, user_id);
 }
 
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id)

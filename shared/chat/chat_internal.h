@@ -17,6 +17,7 @@ struct chat {
     struct gate gate;
     struct bucket_table *sends;            /* by user */
     struct bucket_table *marks;            /* by user */
+    struct bucket_table *searches;         /* by user */
     struct bucket_table *commands;         /* by user */
     struct bucket_table *connects;         /* by user */
     struct bucket_table *private_rooms;    /* by user */
@@ -33,6 +34,7 @@ int64_t chat_limit_mark(struct chat *chat, int64_t user_id);
 int64_t chat_limit_command(struct chat *chat, int64_t user_id);
 int64_t chat_limit_private_room(struct chat *chat, int64_t user_id);
 int64_t chat_limit_publish(struct chat *chat, int64_t key_id);
+int64_t chat_limit_search(struct chat *chat, int64_t user_id);
 int64_t chat_limit_signup(struct chat *chat, const char *address);
 
 /* A try at a password. `account` is the user who logs in or who tries a room's password; never a

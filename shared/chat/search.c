@@ -107,31 +107,43 @@ static const char *problem_of(const struct chat *chat, const struct chat_search_
     return NULL;
 }
 
-enum err chat_search(const struct chat *chat, struct db *db, const struct chat_actor *actor,
+static enum err admit(struct chat *chat, const struct chat_actor *actor,
+                      const struct chat_search_query *query, struct search_place *place,
+                      struct chat_search_refusal *refusal)
+{
+    *refusal = (struct chat_search_refusal){.retry_ms = 0};
+    refusal->problem = problem_of(chat, query, place, &refusal->field);
+    if (refusal->problem)
+        return ERR_VALIDATION_FAILED;
+    refusal->retry_ms = chat_limit_search(chat, actor->user_id);
+    return refusal->retry_ms > 0 ? ERR_RATE_LIMITED : ERR_OK;
+}
+
+enum err chat_search(struct chat *chat, struct db *db, const struct chat_actor *actor,
                      const struct chat_search_query *query, struct buf *out,
-                     struct buf *next_cursor, const char **field, const char **problem)
+                     struct buf *next_cursor, struct chat_search_refusal *refusal)
 {
     struct search_place place;
     struct buf key;
-    *problem = problem_of(chat, query, &place, field);
-    if (*problem)
-        return ERR_VALIDATION_FAILED;
+    enum err err = admit(chat, actor, query, &place, refusal);
+    if (err)
+        return err;
     buf_init(&key, BUF_MAX_DEFAULT);
     if (span_present(query->room))
         rule_room_key(query->room, &key);
-    enum err err = find(db, actor,
-                        &(struct search_query){
-                            .text = query->text,
-                            .room_key = span_present(query->room) ? buf_span(&key) : SPAN_NONE,
-                            .from = span_present(query->cursor) ? &place : NULL,
-                            .limit = query->limit,
-                        },
-                        out, next_cursor);
+    err = find(db, actor,
+               &(struct search_query){
+                   .text = query->text,
+                   .room_key = span_present(query->room) ? buf_span(&key) : SPAN_NONE,
+                   .from = span_present(query->cursor) ? &place : NULL,
+                   .limit = query->limit,
+               },
+               out, next_cursor);
     buf_release(&key);
     if (err != ERR_SYNTAX)
         return err_public(err);
-    *field = "q";
-    *problem = "has no word in it";
+    refusal->field = "q";
+    refusal->problem = "has no word in it";
     return ERR_VALIDATION_FAILED;
 }
 

@@ -3,10 +3,21 @@
 
 #include "shared/store/alive.h"
 
-/* Of a room's matches the newest so many are ranked: a common word must not cost a room's whole
- * history. With one room asked for it may be more. */
+/* Of a room's matches the newest so many are ranked. With one room asked for it may be more; with
+ * very many rooms it is fewer, so that a search ranks RANKED_IN_ALL at most, or a few of each. */
 #define RANKED_OF_ROOM 200
 #define RANKED_OF_ONE_ROOM 2000
+#define RANKED_IN_ALL "10000"
+#define RANKED_OF_ROOM_MIN "10"
+
+/*
+ * To find the newest matches of a room, so many times as many of its rows are read, and no more: a
+ * word that is in every other message must not cost the room's whole history. The index knows no
+ * order: if it has more matches than that, the word is a common one, and they are looked for among
+ * the room's newest messages instead. Those of the index fill up what is missing there, a word that
+ * was common once being the one case in which they are not the newest.
+ */
+#define READ_PER_RANKED "10"
 
 /* Rows at the logs' ends that are looked through although they are not in the index yet. */
 #define UNINDEXED "20000"
@@ -17,48 +28,58 @@
 /*
  *   one    may the viewer, and what are the words
  *   mine   the viewer's rooms, each with the keys that its messages would have in the index
+ *   share  how many matches of each are wanted
  *   hits   candidates: from the index, and from the end of the logs
+ *          ("is true": looked up in a hash, where a join would be a nested loop)
  *   found  those that have the words now; deleted ones and system messages are none
  */
 static const struct db_stmt find = {
     .name = "search_find",
     .sql = "with one as materialized (select " SQL_ALIVE(
-        "$1",
-        "$2") " as alive,"
-              "  tsvector_to_array(to_tsvector('simple', $3)) as words,"
-              "  plainto_tsquery('simple', $3) as query),"
-              " mine as materialized (select r.id, r.name,"
-              "  array(select r.id || ':' || w from unnest(one.words) w) as words"
-              "  from one cross join membership m join room r on r.id = m.room_id"
-              "  where one.alive and m.user_id = $2 and m.is_member and r.archived_at is null"
-              "  and ($4::text is null or r.id = (select n.room_id from room_name n"
-              "   where n.name_key = $4))),"
-              " hits as materialized (select mine.id as room_id, s.seq from one, mine"
-              "  cross join lateral (select o.seq from message_search o"
-              "   where o.words @> mine.words order by o.seq desc limit $5) s"
-              "  where cardinality(one.words) > 0"
-              "  union select t.room_id, t.seq from (select e.room_id,"
-              "   case e.kind when 1 then e.seq else e.target_seq end as seq"
-              "   from room_event e where e.kind in (1, 6)"
-              "   and e.xid >= coalesce((select s.xid from search_state s), '0')"
-              "   order by e.xid desc limit " UNINDEXED
-              ") t where t.room_id in (select id from mine)),"
-              " found as (select mine.id, mine.name, e.seq, e.text, e.nonce, e.at, e.edited_at,"
-              "  u.username, (ts_rank(to_tsvector('simple', e.text), one.query) * 1000000)"
-              "   ::bigint as rank from one cross join hits h join mine on mine.id = h.room_id"
-              "  cross join lateral (select * from room_event o where o.room_id = h.room_id"
-              "   and o.seq = h.seq and o.kind = 1 and o.text is not null limit 1) e"
-              "  join lateral (select o.username from app_user o where o.id = e.actor_id"
-              "   limit 1) u on true"
-              "  where to_tsvector('simple', e.text) @@ one.query"
-              "  and not exists (select 1 from user_block b where b.blocker_id = $2"
-              "   and b.blocked_id = e.actor_id))"
-              " select one.alive, cardinality(one.words), (select count(*) from mine),"
-              "  f.rank, f.at, f.id, f.seq, f.name, f.username, f.text, f.nonce, f.edited_at"
-              " from one left join lateral (select * from found where $6 = 0"
-              "  or (rank, at, id, seq) < ($7, $8, $9, $10)"
-              "  order by rank desc, at desc, id desc, seq desc limit $11) f on true"
-              " order by f.rank desc, f.at desc, f.id desc, f.seq desc",
+        "$1", "$2") " as alive,"
+                    "  tsvector_to_array(to_tsvector('simple', $3)) as words,"
+                    "  plainto_tsquery('simple', $3) as query),"
+                    " mine as materialized (select r.id, r.name,"
+                    "  array(select r.id || ':' || w from unnest(one.words) w) as words"
+                    "  from one cross join membership m join room r on r.id = m.room_id"
+                    "  where one.alive and m.user_id = $2 and m.is_member and r.archived_at is null"
+                    "  and ($4::text is null or r.id = (select n.room_id from room_name n"
+                    "   where n.name_key = $4))),"
+                    " share as materialized (select least($5, greatest(" RANKED_OF_ROOM_MIN
+                    ", " RANKED_IN_ALL " / greatest(count(*), 1))) as most from mine),"
+                    " hits as materialized (select mine.id as room_id, s.seq from one, share, mine"
+                    "  cross join lateral (with listed as materialized (select o.seq"
+                    "    from message_search o where o.words @> mine.words"
+                    "    limit share.most * " READ_PER_RANKED "),"
+                    "   newest as (select o.seq, o.words from message_search o"
+                    "    where o.room_id = mine.id"
+                    "    and (select count(*) from listed) = share.most * " READ_PER_RANKED
+                    "    order by o.seq desc limit share.most * " READ_PER_RANKED ")"
+                    "   select seq from listed union select seq from newest"
+                    "    where words @> mine.words order by seq desc limit share.most) s"
+                    "  where cardinality(one.words) > 0"
+                    "  union select t.room_id, t.seq from (select e.room_id,"
+                    "   case e.kind when 1 then e.seq else e.target_seq end as seq"
+                    "   from room_event e where e.kind in (1, 6)"
+                    "   and e.xid >= coalesce((select s.xid from search_state s), '0')"
+                    "   order by e.xid desc limit " UNINDEXED
+                    ") t where (t.room_id in (select id from mine)) is true),"
+                    " found as (select r.id, r.name, e.seq, e.text, e.nonce, e.at, e.edited_at,"
+                    "  u.username, (ts_rank(to_tsvector('simple', e.text), one.query) * 1000000)"
+                    "   ::bigint as rank from one cross join hits h join room r on r.id = h.room_id"
+                    "  cross join lateral (select * from room_event o where o.room_id = h.room_id"
+                    "   and o.seq = h.seq and o.kind = 1 and o.text is not null limit 1) e"
+                    "  join lateral (select o.username from app_user o where o.id = e.actor_id"
+                    "   limit 1) u on true"
+                    "  where to_tsvector('simple', e.text) @@ one.query"
+                    "  and not exists (select 1 from user_block b where b.blocker_id = $2"
+                    "   and b.blocked_id = e.actor_id))"
+                    " select one.alive, cardinality(one.words), (select count(*) from mine),"
+                    "  f.rank, f.at, f.id, f.seq, f.name, f.username, f.text, f.nonce, f.edited_at"
+                    " from one left join lateral (select * from found where $6 = 0"
+                    "  or (rank, at, id, seq) < ($7, $8, $9, $10)"
+                    "  order by rank desc, at desc, id desc, seq desc limit $11) f on true"
+                    " order by f.rank desc, f.at desc, f.id desc, f.seq desc",
     .params = 11,
 };
 

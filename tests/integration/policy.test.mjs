@@ -68,7 +68,7 @@ const rates = await started({ after }, {
   set: {
     ...LONG_LIFE, 'limits.sends_per_s': 4, 'limits.send_burst': 6, 'limits.commands_per_s': 4, 'limits.command_burst': 12, 'limits.rooms_per_user': 8,
     'limits.connects_per_s': 2, 'limits.connect_burst': 20, 'limits.connections_per_user': 2, 'limits.private_creations_per_hour': 3,
-    'limits.password_tries': 3, 'limits.password_tries_per_address': 8, 'limits.signups_per_hour': 30,
+    'limits.password_tries': 3, 'limits.password_tries_per_address': 8, 'limits.signups_per_hour': 30, 'limits.searches_per_s': 2,
     'fcgi.trusted_proxies': '127.0.0.1',
   },
 });
@@ -268,6 +268,17 @@ policy(['commands_per_s', 'command_burst'], 'rate_limited past the burst, over s
   await delay(bad.at(-1).retryAfter * 1000 + 50);
   const again = await client.command('joinChannel', { name });
   assert.notEqual(again.code, 'rate_limited', JSON.stringify(again));
+});
+
+policy(['searches_per_s'], 'rate_limited with Retry-After, per user and process; then it goes on; what cannot be searched is not counted', async () => {
+  const [ann, bob] = await signups(rates, 2);
+  const search = (user, q = 'tea') => user.rest('GET', `/search?q=${q}`);
+  for (let i = 0; i < 20; i++) check.problem(await search(ann, ''), 400, 'validation_failed', 'q');
+  const [good, bad] = await burst(40, () => search(ann), (each) => each.status === 200);
+  assert.ok(good >= 5 && good <= 38, `${good} of 40`);
+  for (const each of bad) limited(each, 1);
+  assert.equal((await search(bob)).status, 200, 'another user is free');
+  await until('the next one', async () => (await search(ann)).status === 200);
 });
 
 policy(['connects_per_s', 'connect_burst'], 'past the burst the transport is closed, without 41', async (t) => {

@@ -16,7 +16,7 @@ const instance = await started({ after }, {
   set: {
     'limits.sends_per_s': 1, 'limits.send_burst': 30, 'limits.password_tries': 1,
     'limits.private_creations_per_hour': 6, 'limits.signups_per_hour': 60, 'limits.rooms_per_user': 8,
-    'limits.blocks_per_user': 1, 'limits.marks_per_s': 1, 'limits.commands_per_s': 1, 'limits.command_burst': 60, 'limits.publishes_per_s': 1,
+    'limits.blocks_per_user': 1, 'limits.marks_per_s': 1, 'limits.searches_per_s': 1, 'limits.commands_per_s': 1, 'limits.command_burst': 60, 'limits.publishes_per_s': 1,
   },
 });
 const description = await Description.of(instance.http);

@@ -45,10 +45,11 @@ static void index_all(const struct scene *scene)
 static enum err search(const struct scene *scene, const struct chat_search_query *query,
                        struct buf *out, struct buf *next)
 {
-    const char *field = NULL, *problem = NULL;
-    enum err err = chat_search(scene->world->chat, scene->world->db, &scene->ann, query, out, next,
-                               &field, &problem);
-    assert_int_equal(err == ERR_VALIDATION_FAILED, problem != NULL);
+    struct chat_search_refusal refusal;
+    enum err err =
+        chat_search(scene->world->chat, scene->world->db, &scene->ann, query, out, next, &refusal);
+    assert_int_equal(err == ERR_VALIDATION_FAILED, refusal.problem != NULL);
+    assert_int_equal(err == ERR_RATE_LIMITED, refusal.retry_ms > 0);
     return err;
 }
 
@@ -268,6 +269,73 @@ static void the_index_is_made_in_steps(void **state)
     db_close(other);
 }
 
+static void searches_are_limited_per_user(void **state)
+{
+    struct scene scene = begin(state);
+    const struct chat_search_query bad = {.text = SPAN_LIT(""), .limit = 3},
+                                   good = {.text = SPAN_LIT("x"), .limit = 3};
+    struct buf out, next;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    buf_init(&next, BUF_MAX_DEFAULT);
+    act_set(scene.world, "limits.searches_per_s", "1");
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(search(&scene, &bad, &out, &next), ERR_VALIDATION_FAILED);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(search(&scene, &good, &out, &next), ERR_OK);
+    assert_int_equal(search(&scene, &good, &out, &next), ERR_RATE_LIMITED);
+    scene.ann = scene.bob;
+    assert_int_equal(search(&scene, &good, &out, &next), ERR_OK);
+    buf_release(&out);
+    buf_release(&next);
+}
+
+/* The most rows that a step of a search's plan handed on, looking up the index itself aside. */
+static long most_rows_read(const struct scene *scene)
+{
+    static const struct db_stmt explain = {
+        .name = "explain_search",
+        .sql = "explain (analyze, costs off, timing off, summary off) execute search_find(1, 1,"
+               " 'tea', null, 200, 0, 0, now(), 0, 0, 10)",
+    };
+    struct db_result rows = {0};
+    long most = 0;
+    assert_int_equal(db_run(scene->world->db, &explain, DB_NO_PARAMS, &rows), ERR_OK);
+    for (int row = 0; row < db_result_rows(&rows); row++) {
+        const char *line = db_result_text(&rows, row, 0).ptr;
+        const char *count = strstr(line, "actual rows=");
+        if (!count || strstr(line, "Bitmap Index Scan"))
+            continue;
+        long handed = strtol(count + strlen("actual rows="), NULL, 10);
+        most = handed > most ? handed : most;
+    }
+    db_result_release(&rows);
+    return most;
+}
+
+static void a_common_word_costs_no_more_than_its_newest_matches(void **state)
+{
+    struct scene scene = begin(state);
+    world_messages(1, scene.ann.user_id, 9000);
+    world_messages(2, scene.ann.user_id, 9000);
+    pg_exec("update room_event set text = 'tea'"
+            " where room_id = 1 or (room_id = 2 and seq <= 5000)");
+    index_all(&scene);
+    pg_exec("analyze");
+    struct chat_search_query query = {.text = SPAN_LIT("tea"), .limit = 3};
+    struct buf out, next;
+    buf_init(&out, BUF_MAX_DEFAULT);
+    buf_init(&next, BUF_MAX_DEFAULT);
+    assert_int_equal(search(&scene, &query, &out, &next), ERR_OK);
+    assert_non_null(strstr(out.data, "{\"messages\":[{\"room\":\"red\",\"seq\":9000,"));
+    assert_true(most_rows_read(&scene) <= 4000);
+    buf_clear(&out);
+    query.room = SPAN_LIT("blue"); /* none of its newest, and yet it is found */
+    assert_int_equal(search(&scene, &query, &out, &next), ERR_OK);
+    assert_non_null(strstr(out.data, "\"room\":\"blue\",\"seq\":"));
+    buf_release(&out);
+    buf_release(&next);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -283,6 +351,8 @@ int main(int argc, char **argv)
         TEST(pages_lead_through_all),
         TEST(what_cannot_be_searched),
         TEST(the_index_is_made_in_steps),
+        TEST(searches_are_limited_per_user),
+        TEST(a_common_word_costs_no_more_than_its_newest_matches),
     };
     return cmocka_run_group_tests_name("search", tests, NULL, NULL);
 }
