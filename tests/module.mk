@@ -1,5 +1,6 @@
-# Tests of the sources themselves: layers, sizes, comments.
+# Tests of the sources themselves: layers, sizes, comments; and of how the programs are built.
 dist_check_SCRIPTS += \
+	tests/shape/hardened.sh \
 	tests/shape/layers.pl \
 	tests/shape/shape.pl \
 	tests/shape/selftest.pl

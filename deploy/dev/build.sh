@@ -19,6 +19,10 @@ build_tree()
     case $variant in
     '') ;;
     fuzz) options="--enable-fuzz CC=clang" ;;
+    analyse)
+        options=--enable-werror
+        flags='-g0 -O1 -fanalyzer'
+        ;;
     # Compiled in two thirds of the time, and the reports still have their lines.
     asan | tsan)
         options="--enable-$variant --enable-werror"

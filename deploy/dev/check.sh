@@ -178,6 +178,18 @@ check_shell()
     check_one "clang-format" format_main --check
 }
 
+# What can be found without running anything. scan-build has the same analyser as clang-tidy's
+# clang-analyzer-*, so it is left to `./dev analyse`.
+check_analyses()
+{
+    local name
+
+    check_head "static analysis"
+    for name in cppcheck gcc clang-tidy; do
+        check_one "$name" "analyse_$name"
+    done
+}
+
 # The system's own tests. Those against hostile input also run on a build that notices every slip.
 check_system()
 {
@@ -227,6 +239,7 @@ check_main()
     [ $# -eq 0 ] || die "check: takes no arguments"
     check_setup
     check_shell
+    check_analyses
     check_unit ''
     check_unit asan
     check_unit tsan

@@ -32,6 +32,7 @@ static enum chat_progress verify(struct chat_command *command, const struct room
 {
     struct account account;
     if (command->hash_count == 0)
+        /* cppcheck-suppress ctuuninitvar ; account_of() sets it */
         command->retry_after_ms = chat_limit_password(command->chat, account_of(command, &account),
                                                       command->actor.address);
     if (command->retry_after_ms > 0)
