@@ -31,6 +31,9 @@ apacheexampledir = $(exampledir)/apache
 dist_apacheexample_DATA = deploy/apache/parley.conf.in deploy/apache/tls.conf
 nodist_apacheexample_DATA = deploy/apache/parley.conf
 
+grafanaexampledir = $(exampledir)/grafana
+dist_grafanaexample_DATA = deploy/grafana/parley.json
+
 deploy/lighttpd/50-parley.conf: deploy/lighttpd/parley.conf.in deploy/setup/site.pl Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(PERL) $(srcdir)/deploy/setup/site.pl lighttpd \
 	  $(srcdir)/deploy/lighttpd/parley.conf.in '$(pagesdir)' >$@.tmp && mv $@.tmp $@

@@ -106,7 +106,7 @@ void bus_thread_free(struct bus_thread *thread); /* flushes for up to 500 ms */
 bool bus_thread_is_connected(const struct bus_thread *thread);
 /* Does a message really go through? Publishes one to parley/v1/brokers/{client_id}, where nobody
  * listens, and waits up to timeout_ms for its PUBACK; an answer within the last second is good
- * enough. Blocks. */
+ * enough, and who waited in vain within it did so for all. Blocks. */
 bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms);
 enum err bus_thread_publish(struct bus_thread *thread, const char *topic, struct span payload,
                             const struct bus_prop *props, int prop_count, int qos) MUST_CHECK;

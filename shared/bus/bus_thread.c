@@ -43,6 +43,7 @@ struct bus_thread {
     pthread_cond_t probed;
     bool probe_wanted;
     int64_t probed_ms; /* when a probe was last answered */
+    int64_t vain_ms;   /* when somebody last waited for one in vain */
     /* The thread's alone. */
     char *probe_topic;
     bool probing; /* one is on its way */
@@ -233,7 +234,7 @@ struct bus_thread *bus_thread_new(const struct bus_options *options, int limit)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&thread->probed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    thread->probed_ms = -PROBE_GOOD_MS;
+    thread->probed_ms = thread->vain_ms = -PROBE_GOOD_MS;
     snprintf(topic, sizeof topic, "parley/v1/brokers/%s", options->client_id);
     thread->probe_topic = mem_strdup(topic);
     thread->bus = bus_new(options, &handlers, thread);
@@ -286,9 +287,12 @@ bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms)
         thread->probe_wanted = true;
         thread_wake(thread);
     }
+    late = thread->vain_ms > since; /* so that many who ask do not hold many threads */
     while (thread->probed_ms < since && !late)
         late = pthread_cond_timedwait(&thread->probed, &thread->lock, &end);
     bool good = thread->probed_ms >= since;
+    if (!good && thread->vain_ms <= since)
+        thread->vain_ms = clock_mono_ms();
     pthread_mutex_unlock(&thread->lock);
     return good;
 }
