@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "shared/base/mem.h"
+#include "shared/store/account.h"
 #include "shared/store/admission.h"
 #include "shared/store/api_key.h"
 #include "shared/store/edit.h"
@@ -49,13 +50,16 @@
 
 struct hot {
     const char *what;
-    const char *before; /* has to run first in the transaction, or NULL */
+    const char *before; /* has to run first in the transaction, or NULL; a prepared one or SQL */
     const char *call;
 };
 
 /* In r2's history. */
 #define MIDDLE "(current_setting('parley.newest')::bigint / 2)"
 #define NEWEST "current_setting('parley.newest')::bigint"
+
+/* Not a statement of the product: the user is to be in no channel. */
+#define LEAVE_ALL "update membership set is_member = false where user_id = 1"
 
 /* User 1 asks, a member of ten rooms in both systems. Room r1 has ten members, r2 a long history,
  * r3 everybody. */
@@ -106,6 +110,7 @@ static const struct hot hot[] = {
     {"session", NULL, "session_find(1)"},
     {"refresh", NULL, "session_rotate(1, 1, 1000)"},
     {"API key", NULL, "key_find('\\\\x01')"},
+    {"deleting an account", LEAVE_ALL, "account_delete(1, 1)"},
 };
 
 #define HOTS (sizeof hot / sizeof hot[0])
@@ -333,14 +338,16 @@ static void prepare_lists(struct db *db)
 
 static void prepare_accounts(struct db *db)
 {
-    const struct room_viewer viewer = {1, 1};
+    const struct room_viewer viewer = {1, 1}, nobody = {1, 999999999};
     const struct room_state room = {.id = 1};
     struct db_result rows = {0};
     struct moderation_target whom;
     struct edit_target target;
     struct room_state seen;
     struct session_row session;
+    struct account_ended ended;
     struct user_row user;
+    bool deleted;
     int64_t id;
 
     OK(edit_look(db, &room, 1, 1, &rows, &target));
@@ -351,6 +358,7 @@ static void prepare_accounts(struct db *db)
     OK(session_find(db, 1, &session));
     assert_int_equal(session_rotate(db, 999999999, 1, 1, &session), ERR_UNAUTHENTICATED);
     OK(key_find(db, SPAN_LIT("x"), &id));
+    assert_int_equal(account_delete(db, &nobody, &deleted, &ended), ERR_UNAUTHENTICATED);
 }
 
 /* ---- counting ---- */
@@ -365,7 +373,8 @@ static void explain(struct db *db, const char *call, struct db_result *rows)
     assert_true(used < 512);
     snprintf(texts[used][0], sizeof texts[used][0], "explain_%d", used);
     snprintf(texts[used][1], sizeof texts[used][1],
-             "explain (analyze, buffers, timing off, summary off) execute %s", call);
+             "explain (analyze, buffers, timing off, summary off) %s%s",
+             strncmp(call, "update ", 7) == 0 ? "" : "execute ", call);
     stmts[used] = (struct db_stmt){texts[used][0], texts[used][1], 0};
     if (db_run(db, &stmts[used++], DB_NO_PARAMS, rows))
         fail_msg("it does not run: %s", call);
