@@ -3,6 +3,8 @@
 #include "shared/ctl/account.h"
 
 #include <errno.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "shared/auth/password.h"
 #include "shared/auth/token.h"
@@ -32,13 +34,41 @@ static void print_done(const struct ctl *ctl, const char *key, const char *value
 
 /* ---- user ---- */
 
-/* The first line, without its end. */
+/* One line of standard input, without its end; false: none, one too long or one with a zero byte.
+ */
 static bool read_line(char *line, size_t size)
 {
-    if (!fgets(line, (int)size, stdin))
-        return false;
-    line[strcspn(line, "\r\n")] = '\0';
-    return true;
+    size_t len = 0;
+    int c;
+    while ((c = getchar()) != EOF && c != '\n') {
+        if (c == '\0' || len + 1 == size)
+            return false;
+        line[len++] = (char)c;
+    }
+    if (len > 0 && line[len - 1] == '\r')
+        len--;
+    line[len] = '\0';
+    return c != EOF || len > 0;
+}
+
+/* At a terminal it is asked for, and not shown. */
+static bool read_password(char *line, size_t size)
+{
+    struct termios before, hidden;
+    bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+    if (terminal) {
+        hidden = before;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        fputs("Password: ", stderr);
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    }
+    setvbuf(stdin, NULL, _IONBF, 0); /* leaves no copy of it behind */
+    bool got = read_line(line, size);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    return got;
 }
 
 static enum ctl_exit add_user(struct ctl *ctl, struct span password)
@@ -67,8 +97,9 @@ enum ctl_exit ctl_user_add(struct ctl *ctl)
         ctl_complain("the username %s", problem);
         return CTL_FAILED;
     }
-    if (!read_line(line, sizeof line)) {
-        ctl_complain("no password on standard input");
+    if (!read_password(line, sizeof line)) {
+        explicit_bzero(line, sizeof line);
+        ctl_complain("no password on standard input, or none that can be used");
         return CTL_FAILED;
     }
     problem = rule_user_password(ctl->conf, span_of(line));
@@ -89,6 +120,19 @@ enum ctl_exit ctl_user_disable(struct ctl *ctl)
     if (err)
         return ctl_failed(err, ctl->name);
     print_done(ctl, "user", ctl->name, "disabled");
+    return CTL_OK;
+}
+
+enum ctl_exit ctl_user_enable(struct ctl *ctl)
+{
+    struct buf key;
+    buf_init(&key, BUF_MAX_DEFAULT);
+    rule_username_key(span_of(ctl->name), &key);
+    enum err err = user_enable(ctl->db, buf_span(&key));
+    buf_release(&key);
+    if (err)
+        return ctl_failed(err, ctl->name);
+    print_done(ctl, "user", ctl->name, "enabled");
     return CTL_OK;
 }
 

@@ -10,6 +10,9 @@ ctl_run_fn ctl_user_add;
 /* Disable the account ctl->name, end its sessions and close its sockets (within a sweep). */
 ctl_run_fn ctl_user_disable;
 
+/* Let the account ctl->name log in again. */
+ctl_run_fn ctl_user_enable;
+
 /* Open a session for ctl->name and print its access token (with --json both tokens). */
 ctl_run_fn ctl_token_issue;
 

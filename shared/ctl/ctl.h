@@ -1,7 +1,7 @@
 /*
- * parleyctl: what its subcommands share. Each subcommand is a function of the table in main.c; it
- * prints its result on standard output, as text or (with --json) as one JSON object, and what went
- * wrong on standard error.
+ * parleyctl: what its subcommands share. Each subcommand is a function of the table in command.c;
+ * it prints its result on standard output, as text or (with --json) as one JSON object, and what
+ * went wrong on standard error.
  */
 #ifndef PARLEY_CTL_CTL_H
 #define PARLEY_CTL_CTL_H

@@ -4,37 +4,11 @@
 #include <inttypes.h>
 
 #include "shared/base/clock.h"
-#include "shared/base/json_write.h"
 #include "shared/chat/rules.h"
+#include "shared/ctl/output.h"
 #include "shared/store/overview.h"
 
 #define PAGE 1000
-#define OUTPUT_MAX ((size_t)1 << 32)
-
-struct output {
-    struct buf json;
-    struct buf text;
-    struct json_writer w;
-};
-
-static void output_init(struct output *out)
-{
-    buf_init(&out->json, OUTPUT_MAX);
-    buf_init(&out->text, OUTPUT_MAX);
-    json_begin(&out->w, &out->json);
-    json_object(&out->w, NULL);
-}
-
-/* Print it (not after an error) and free it. */
-static enum ctl_exit output_end(struct ctl *ctl, struct output *out, enum err err)
-{
-    json_object_end(&out->w);
-    if (!err)
-        ctl_print(ctl, &out->json, &out->text);
-    buf_release(&out->json);
-    buf_release(&out->text);
-    return err ? ctl_failed(err, ctl->name ? ctl->name : "reading") : CTL_OK;
-}
 
 /* ---- room ---- */
 

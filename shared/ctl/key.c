@@ -27,6 +27,15 @@ static void print_key(const struct ctl *ctl, const char *key)
     buf_release(&text);
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 enum ctl_exit ctl_key_add(struct ctl *ctl)
 {
     unsigned char hash[API_KEY_HASH_SIZE];
@@ -34,8 +43,10 @@ enum ctl_exit ctl_key_add(struct ctl *ctl)
     size_t len = strlen(ctl->name);
     enum err err;
 
-    if (len < 1 || len > NAME_MAX_BYTES || !utf8_is_valid(span_of(ctl->name))) {
-        ctl_complain("the name must have 1 to %d bytes of UTF-8", NAME_MAX_BYTES);
+    if (len < 1 || len > NAME_MAX_BYTES || !utf8_is_valid(span_of(ctl->name)) ||
+        has_control(ctl->name)) {
+        ctl_complain("the name must have 1 to %d bytes of UTF-8, no control characters",
+                     NAME_MAX_BYTES);
         return CTL_FAILED;
     }
     api_key_make(key);

@@ -31,6 +31,32 @@ static const struct db_stmt find = {
     .params = 1,
 };
 
+#define USER_COLUMNS                                                                               \
+    "select u.id, u.username, u.created_at, u.disabled_at,"                                        \
+    " (select count(*) from session s where s.user_id = u.id and s.ended_at is null"               \
+    "  and s.expires_at > now()),"                                                                 \
+    " (select count(*) from membership m where m.user_id = u.id and m.is_member)"                  \
+    " from app_user u where u.deleted_at is null"
+
+static const struct db_stmt list_users = {
+    .name = "overview_users",
+    .sql = USER_COLUMNS " and u.id > $1 order by u.id limit $2",
+    .params = 2,
+};
+
+static const struct db_stmt find_user = {
+    .name = "overview_find_user",
+    .sql = USER_COLUMNS " and u.username_key = $1",
+    .params = 1,
+};
+
+static const struct db_stmt list_sessions = {
+    .name = "overview_sessions",
+    .sql = "select id, created_at, rotated_at, expires_at from session where user_id = $1"
+           " and ended_at is null and expires_at > now() and id > $2 order by id limit $3",
+    .params = 3,
+};
+
 enum err overview_count(struct db *db, struct overview_counts *out)
 {
     struct db_result rows = {0};
@@ -79,4 +105,51 @@ void overview_room(const struct db_result *rows, int row, struct overview_room *
         .names = db_result_int(rows, row, 8),
     };
     (void)room_status_parse(db_result_text(rows, row, 2), &out->status);
+}
+
+enum err overview_users(struct db *db, int64_t after_id, int64_t limit, struct db_result *rows,
+                        int *row_count)
+{
+    enum err err =
+        db_run(db, &list_users, DB_PARAMS(db_param_int(after_id), db_param_int(limit)), rows);
+    *row_count = err ? 0 : db_result_rows(rows);
+    return err;
+}
+
+enum err overview_find_user(struct db *db, struct span key, struct db_result *rows)
+{
+    enum err err = db_run(db, &find_user, DB_PARAMS(db_param_text(key)), rows);
+    return !err && db_result_rows(rows) == 0 ? ERR_USER_NOT_FOUND : err;
+}
+
+void overview_user(const struct db_result *rows, int row, struct overview_user *out)
+{
+    *out = (struct overview_user){
+        .id = db_result_int(rows, row, 0),
+        .name = db_result_text(rows, row, 1),
+        .created_us = db_result_time(rows, row, 2),
+        .disabled_us = db_result_time(rows, row, 3),
+        .sessions = db_result_int(rows, row, 4),
+        .rooms = db_result_int(rows, row, 5),
+    };
+}
+
+enum err overview_sessions(struct db *db, int64_t user_id, int64_t after_id, int64_t limit,
+                           struct db_result *rows, int *row_count)
+{
+    enum err err =
+        db_run(db, &list_sessions,
+               DB_PARAMS(db_param_int(user_id), db_param_int(after_id), db_param_int(limit)), rows);
+    *row_count = err ? 0 : db_result_rows(rows);
+    return err;
+}
+
+void overview_session(const struct db_result *rows, int row, struct overview_session *out)
+{
+    *out = (struct overview_session){
+        .id = db_result_int(rows, row, 0),
+        .created_us = db_result_time(rows, row, 1),
+        .used_us = db_result_time(rows, row, 2),
+        .expires_us = db_result_time(rows, row, 3),
+    };
 }

@@ -58,6 +58,12 @@ static const struct db_stmt disable = {
     .params = 1,
 };
 
+static const struct db_stmt enable = {
+    .name = "user_enable",
+    .sql = "update app_user set disabled_at = null where username_key = $1 and deleted_at is null",
+    .params = 1,
+};
+
 enum err user_find(struct db *db, struct span key, struct user_row *out)
 {
     struct db_result rows = {0};
@@ -140,6 +146,16 @@ enum err user_disable(struct db *db, struct span key)
     struct db_param param = db_param_text(key);
     struct db_call calls[] = {{&lock_sessions, &param, 1, NULL}, {&disable, &param, 1, &rows}};
     enum err err = db_pipeline(db, DB_BEGIN | DB_COMMIT, calls, 2);
+    if (!err && db_result_affected(&rows) == 0)
+        err = ERR_USER_NOT_FOUND;
+    db_result_release(&rows);
+    return err;
+}
+
+enum err user_enable(struct db *db, struct span key)
+{
+    struct db_result rows = {0};
+    enum err err = db_run(db, &enable, DB_PARAMS(db_param_text(key)), &rows);
     if (!err && db_result_affected(&rows) == 0)
         err = ERR_USER_NOT_FOUND;
     db_result_release(&rows);

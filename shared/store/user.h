@@ -37,4 +37,8 @@ enum err user_view(struct db *db, int64_t session_id, int64_t user_id, struct sp
  * ERR_USER_NOT_FOUND. Again is no error. */
 enum err user_disable(struct db *db, struct span key) MUST_CHECK;
 
+/* Let the account log in again; what had ended stays ended. ERR_USER_NOT_FOUND. Again is no error.
+ */
+enum err user_enable(struct db *db, struct span key) MUST_CHECK;
+
 #endif

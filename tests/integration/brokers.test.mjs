@@ -11,7 +11,7 @@ import { ROOT, run, started } from './lib/instance.mjs';
 import { authorsWereMembers, liveRows, readLog, seamHolds } from './lib/logs.mjs';
 import { connect } from './lib/socket.mjs';
 import { Traffic } from './lib/traffic.mjs';
-import { signups, unique } from './lib/users.mjs';
+import { PASSWORD, signups, unique } from './lib/users.mjs';
 import { until } from './lib/wait.mjs';
 
 const instance = await started({ after }, { args: ['--brokers', '2'] });
@@ -132,6 +132,78 @@ test('sends in flight when a broker is asked to stop are answered, or resent wit
   await readLog(instance, topic);
   const written = (await ann.allMessages(name)).filter((each) => each.kind === 'text').map((each) => each.text);
   assert.deepEqual(written.sort(), texts.sort());
+});
+
+const ctl = (args, input) => run(path.join(ROOT, 'dev'), ['ctl', '--data', instance.data, '--json', ...args], { input });
+
+/** The object that parleyctl prints. */
+async function ctlSays(...args) {
+  const { code, stdout, stderr } = await ctl(args);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+test('parleyctl user disable closes a user\'s sockets on every broker; enable lets it log in again', async (t) => {
+  const [ann, bob] = await signups(instance, 2);
+  const clients = [await at(t, ann, 0), await at(t, ann, 1), await at(t, ann, 1, { transports: ['polling'] })];
+  const others = [await at(t, bob, 0), await at(t, bob, 1)];
+  assert.equal((await ctlSays('user', 'show', ann.username)).sessions, 1);
+  await ctlSays('user', 'disable', ann.username);
+  assert.equal((await ann.rest('GET', '/users/me')).status, 401);
+  for (const client of clients) await client.waitFor('(disconnect)', () => true, { timeout: 15_000 });
+  const login = () => instance.rest('POST', '/auth/login', { body: { username: ann.username, password: PASSWORD } });
+  assert.equal((await login()).status, 401);
+  const shown = await ctlSays('user', 'show', ann.username);
+  assert.deepEqual([shown.disabled, shown.sessions], [true, 0]);
+  await ctlSays('user', 'enable', ann.username);
+  const again = await login();
+  assert.equal(again.status, 200);
+  await at(t, again.body, 0);
+  assert.equal((await ann.rest('GET', '/users/me')).status, 401, 'the old session stays ended');
+  assert.ok(others.every((client) => client.socket.connected));
+});
+
+test('parleyctl user add, session list, and revoke: the sockets of that session are closed on every broker', async (t) => {
+  const username = unique('ctl');
+  const refused = await ctl(['user', 'add', username], 'short\n');
+  assert.deepEqual([refused.code, refused.stdout], [1, '']);
+  const added = await ctl(['user', 'add', username], `${PASSWORD}\n`);
+  assert.equal(added.code, 0, added.stderr);
+  for (const revoke of ['session', 'token']) {
+    const [keep, end] = [await ctlSays('token', 'issue', username), await ctlSays('token', 'issue', username)];
+    const kept = [await at(t, keep, 0), await at(t, keep, 1)];
+    const ended = [await at(t, end, 0), await at(t, end, 1)];
+    const listed = (await ctlSays('session', 'list', username)).sessions.map((each) => each.id);
+    assert.ok(listed.includes(keep.session) && listed.includes(end.session));
+    await ctlSays(revoke, 'revoke', String(end.session));
+    for (const client of ended) await client.waitFor('(disconnect)', () => true, { timeout: 15_000 });
+    const refresh = await instance.rest('POST', '/auth/refresh', { body: { refreshToken: end.refreshToken } });
+    assert.equal(refresh.status, 401);
+    assert.ok(kept.every((client) => client.socket.connected));
+    const left = (await ctlSays('session', 'list', username)).sessions.map((each) => each.id);
+    assert.ok(left.includes(keep.session) && !left.includes(end.session));
+  }
+});
+
+test('parleyctl drain ends one broker; its clients come back without accessDenied', async (t) => {
+  const [ann] = await signups(instance, 1);
+  const [, pid] = (await instance.refresh()).pids.brokers;
+  const [stays, moves] = [await at(t, ann, 0), await at(t, ann, 1, { reconnection: true })];
+  const from = moves.mark();
+  const wrong = await ctl(['drain', String(process.pid)]);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /no parley-broker/);
+  const drained = await ctlSays('drain', String(pid));
+  assert.deepEqual([drained.pid, drained.ended], [pid, true]);
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  await moves.waitFor('(disconnect)', () => true, { from });
+  await moves.waitFor('updateChatHistory', () => true, { from, timeout: 15_000 });
+  assert.deepEqual(moves.received('accessDenied'), []);
+  assert.ok(stays.socket.connected);
+  await until('the broker to be counted again', async () => {
+    const now = (await instance.refresh()).pids.brokers[1];
+    return now && now !== pid;
+  });
 });
 
 test('a wrong configuration is told with its file, line and key, and nothing starts', async (t) => {

@@ -36,6 +36,34 @@ expect 0 'exit codes' 'help' "$ctl" --help
 expect 2 'usage' 'an unknown command' "$ctl" nonsense
 expect 2 'usage' 'no command' "$ctl"
 expect 2 'usage' 'a missing argument' "$ctl" user add
+expect 2 'usage' 'help on nothing' "$ctl" nonsense --help
+expect 2 'usage' 'an argument too many' "$ctl" stats now
+expect 0 '^parleyctl (parley) [0-9]' 'version' "$ctl" --version
+
+# ---- one table: help and manual page are of it ----
+"$ctl" --commands >"$dir/commands"
+"$ctl" --help >"$dir/help"
+while read -r command; do
+    words=$(echo "$command" | sed 's/ [A-Z]*$//')
+    # shellcheck disable=SC2086
+    expect 0 "^usage: parleyctl $command\$" "help on $words" "$ctl" $words --help
+    expect 0 "^  $words " "$words in the help on all" cat "$dir/help"
+done <"$dir/commands"
+expect 0 'usage: parleyctl user disable NAME' 'help on a first word' "$ctl" user --help
+sed -n 's/^\.It Cm \([a-z ]*\)\( Ar \([a-z]*\)\)\{0,1\}$/\1 \U\3/p' "$root/docs/man/parleyctl.8" |
+    sed 's/ $//' >"$dir/manual"
+expect 0 '^same$' 'the manual page has the same commands' \
+    sh -c "diff '$dir/commands' '$dir/manual' && echo same"
+for option in $(grep -o -- '--[a-z]*' "$dir/help" | sort -u); do
+    expect 0 "Fl -${option#--}" "$option in the manual page" cat "$root/docs/man/parleyctl.8"
+done
+if command -v mandoc >/dev/null; then
+    expect 0 '^done$' 'the manual page is well-formed' \
+        sh -c "mandoc -Tlint -W warning '$root/docs/man/parleyctl.8' && echo done"
+else
+    echo 'ok - the manual page is well-formed # SKIP there is no mandoc'
+fi
+
 expect 2 'nowhere.conf' 'a configuration that is not there' "$ctl" --config "$dir/nowhere.conf" stats
 
 # ---- migrate ----
@@ -115,6 +143,66 @@ expect 0 '^0$' 'no session is left' psql -qAt "$PARLEY_TEST_PG" \
     -c 'select count(*) from session where ended_at is null'
 expect 0 '^2$' 'the inbox tells of both endings' psql -qAt "$PARLEY_TEST_PG" \
     -c 'select count(*) from inbox_event where kind = 35'
+
+expect 0 ' 1 disabled  *0  *0  alice$' 'user list' "$ctl" user list
+expect 0 'disabled  20' 'user show of the disabled' "$ctl" user show ALICE
+expect 0 '"username":"alice",.*"disabled":true,"disabledAt":"2' 'user show --json' \
+    "$ctl" --json user show alice
+expect 0 '{"user":"alice"}' 'user enable --json' "$ctl" --json user enable alice
+expect 0 'user alice enabled' 'user enable again' "$ctl" user enable alice
+expect 1 'no such user' 'user enable of nobody' "$ctl" user enable nobody
+expect 0 '"disabled":false,"sessions":0,"rooms":0}' 'and what is left' "$ctl" user show alice --json
+expect 0 '"session":3,' 'a token again' "$ctl" --json token issue alice
+expect 0 '^ *3 20.*Z 20.*Z 20.*Z$' 'session list' "$ctl" session list alice
+expect 0 '^{"username":"alice","sessions":\[{"id":3,"createdAt":"' 'session list --json' \
+    "$ctl" --json session list ALICE
+expect 1 'no such user' 'session list of nobody' "$ctl" session list nobody
+expect 0 '{"session":"3"}' 'session revoke --json' "$ctl" --json session revoke 3
+expect 1 'has ended' 'session revoke again' "$ctl" session revoke 3
+expect 0 '"sessions":\[\]' 'no session is listed' "$ctl" --json session list alice
+zero_byte() {
+    printf 'correct\0horse battery\n' | "$ctl" user add carol
+}
+expect 1 'none that can be used' 'a password with a zero byte' zero_byte
+long_line() {
+    head -c 100000 /dev/zero | tr '\0' x | "$ctl" user add carol
+}
+expect 1 'none that can be used' 'a line without an end' long_line
+no_newline() {
+    printf 'correct horse' | "$ctl" user add carol
+}
+expect 0 'user carol added' 'a password without a newline' no_newline
+expect 0 'user carol disabled' 'user disable without a session' "$ctl" user disable carol
+expect 1 'control characters' 'a key whose name would write on a terminal' \
+    "$ctl" key add "$(printf 'a\033[2J')"
+
+# ---- drain ----
+expect 2 'no process id' 'drain of a word' "$ctl" drain broker
+expect 2 'no process id' 'drain of all processes' "$ctl" drain -- -1
+expect 2 'no process id' 'drain of the first process' "$ctl" drain 1
+expect 1 'no parley-broker' 'drain of something else' "$ctl" drain $$
+expect 1 'no parley-broker' 'drain of nothing' "$ctl" drain 4194304
+cp "$(command -v sleep)" "$dir/parley-broker"
+"$dir/parley-broker" 600 &
+expect 0 '^{"pid":'$!',"ended":true,"ms":[0-9]*}$' 'drain' "$ctl" --json drain $!
+# One that does not listen.
+ln -s "$(command -v bash)" "$dir/deaf"
+cat >"$dir/deaf.sh" <<'END'
+trap '' TERM
+printf parley-broker >/proc/self/comm
+read -r line <"$0.fifo"
+END
+mkfifo "$dir/deaf.sh.fifo"
+"$dir/deaf" "$dir/deaf.sh" &
+deaf=$!
+tries=0
+until [ "$(cat /proc/$deaf/comm)" = parley-broker ] || [ $tries -gt 500 ]; do
+    tries=$((tries + 1))
+    sleep 0.02
+done
+expect 1 'not ended yet' 'drain of one that does not end' \
+    env PARLEY_BROKER_DRAIN_MS=0 "$ctl" drain $deaf
+kill -KILL $deaf
 
 # ---- rooms ----
 psql -q "$PARLEY_TEST_PG" -c "insert into room (name, status, members, last_seq)
