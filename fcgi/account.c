@@ -79,20 +79,13 @@ void users_delete_me(struct call *call)
 
 void sessions_list(struct call *call)
 {
-    struct span cursor = request_query(call->request, "cursor");
-    struct buf next;
-    int64_t limit;
+    struct page page;
 
-    if (!page_limit(call, &limit))
+    if (!page_begin(call, &page))
         return;
-    buf_init(&next, 64);
-    enum err err =
-        chat_sessions_list(call->db, &call->actor, cursor, limit, &call->response->body, &next);
-    if (err)
-        response_error(call->response, err);
-    else if (next.len)
-        page_link(call, "next", "cursor", buf_span(&next));
-    buf_release(&next);
+    enum err err = chat_sessions_list(call->db, &call->actor, page.cursor, page.limit,
+                                      &call->response->body, &page.next);
+    page_end(call, &page, err);
 }
 
 void sessions_end(struct call *call)

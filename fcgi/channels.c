@@ -8,23 +8,20 @@ void channels_list(struct call *call)
 {
     struct span member = request_query(call->request, "member");
     struct chat_channel_query query = {.mine = span_is(member, "me"),
-                                       .search = request_query(call->request, "q"),
-                                       .cursor = request_query(call->request, "cursor")};
-    struct buf next;
+                                       .search = request_query(call->request, "q")};
+    struct page page;
 
     if (span_present(member) && !query.mine) {
         response_invalid(call->response, "member", "must be me");
         return;
     }
-    if (!page_limit(call, &query.limit))
+    if (!page_begin(call, &page))
         return;
-    buf_init(&next, 4096);
-    enum err err = chat_channels_list(call->db, &call->actor, &query, &call->response->body, &next);
-    if (err)
-        response_error(call->response, err);
-    else if (next.len)
-        page_link(call, "next", "cursor", buf_span(&next));
-    buf_release(&next);
+    query.cursor = page.cursor;
+    query.limit = page.limit;
+    enum err err =
+        chat_channels_list(call->db, &call->actor, &query, &call->response->body, &page.next);
+    page_end(call, &page, err);
 }
 
 void channels_create(struct call *call)

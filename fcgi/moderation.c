@@ -75,28 +75,15 @@ void members_kick(struct call *call)
 
 /* ---- lists ---- */
 
-/* Give the page its answer: a problem, or where it goes on. */
-static void end_page(struct call *call, enum err err, struct buf *next)
-{
-    if (err)
-        response_error(call->response, err);
-    else if (next->len)
-        page_link(call, "next", "cursor", buf_span(next));
-    buf_release(next);
-}
-
 static void list_sanctions(struct call *call, enum chat_sanction which)
 {
-    struct span cursor = request_query(call->request, "cursor");
-    struct buf next;
-    int64_t limit;
+    struct page page;
 
-    if (!page_limit(call, &limit))
+    if (!page_begin(call, &page))
         return;
-    buf_init(&next, 4096);
     enum err err = chat_sanctions_list(call->db, &call->actor, call->request->args[0], which,
-                                       cursor, limit, &call->response->body, &next);
-    end_page(call, err, &next);
+                                       page.cursor, page.limit, &call->response->body, &page.next);
+    page_end(call, &page, err);
 }
 
 void mutes_list(struct call *call)
@@ -111,14 +98,11 @@ void bans_list(struct call *call)
 
 void audit_list(struct call *call)
 {
-    struct span cursor = request_query(call->request, "cursor");
-    struct buf next;
-    int64_t limit;
+    struct page page;
 
-    if (!page_limit(call, &limit))
+    if (!page_begin(call, &page))
         return;
-    buf_init(&next, 4096);
-    enum err err = chat_audit_list(call->db, &call->actor, call->request->args[0], cursor, limit,
-                                   &call->response->body, &next);
-    end_page(call, err, &next);
+    enum err err = chat_audit_list(call->db, &call->actor, call->request->args[0], page.cursor,
+                                   page.limit, &call->response->body, &page.next);
+    page_end(call, &page, err);
 }

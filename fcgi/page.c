@@ -62,3 +62,21 @@ void page_link(struct call *call, const char *rel, const char *name, struct span
         response_header(call->response, "Link", "<%s>; rel=\"%s\"", uri.data, rel);
     buf_release(&uri);
 }
+
+bool page_begin(struct call *call, struct page *page)
+{
+    page->cursor = request_query(call->request, "cursor");
+    if (!page_limit(call, &page->limit))
+        return false;
+    buf_init(&page->next, 4096);
+    return true;
+}
+
+void page_end(struct call *call, struct page *page, enum err err)
+{
+    if (err)
+        response_error(call->response, err);
+    else if (page->next.len)
+        page_link(call, "next", "cursor", buf_span(&page->next));
+    buf_release(&page->next);
+}

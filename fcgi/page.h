@@ -15,4 +15,17 @@ bool page_seq(struct call *call, const char *name, int64_t min, int64_t *out);
 /* Add Link: this path with `name`=`value` in place of the cursors, the other parameters kept. */
 void page_link(struct call *call, const char *rel, const char *name, struct span value);
 
+/* What a list with a cursor begins with, and what it was asked for. */
+struct page {
+    struct span cursor; /* SPAN_NONE: the first page */
+    int64_t limit;
+    struct buf next; /* the next page's cursor, for the list to fill */
+};
+
+/* False: the problem is the response, and there is nothing to end. */
+bool page_begin(struct call *call, struct page *page);
+
+/* Answer: a problem, or where it goes on. */
+void page_end(struct call *call, struct page *page, enum err err);
+
 #endif

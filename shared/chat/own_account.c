@@ -10,6 +10,7 @@
 #include "shared/base/mem.h"
 #include "shared/chat/account_internal.h"
 #include "shared/chat/command_internal.h"
+#include "shared/chat/page_cursor.h"
 #include "shared/chat/render.h"
 #include "shared/chat/rules.h"
 #include "shared/store/account.h"
@@ -93,46 +94,18 @@ enum err chat_password_change(struct chat *chat, struct db *db, const struct cha
 
 /* ---- sessions ---- */
 
-/* An id as we write it in JSON. */
-static bool parse_id(struct span text, int64_t *id)
+static int64_t write_session(struct json_writer *w, const struct db_result *rows, int row)
 {
-    long long value = 0;
-    if (json_scan(text, 1) || json_type_of(text) != JSON_NUMBER || !json_to_int(text, &value) ||
-        value < 0)
-        return false;
-    *id = value;
-    return true;
-}
-
-static void write_session(struct json_writer *w, const struct account_session *session)
-{
+    struct account_session session;
+    account_session(rows, row, &session);
     json_object(w, NULL);
-    json_int(w, "id", session->id);
-    json_date(w, "createdAt", session->created_us);
-    json_date(w, "lastUsedAt", session->used_us);
-    json_date(w, "expiresAt", session->expires_us);
-    json_bool(w, "current", session->current);
+    json_int(w, "id", session.id);
+    json_date(w, "createdAt", session.created_us);
+    json_date(w, "lastUsedAt", session.used_us);
+    json_date(w, "expiresAt", session.expires_us);
+    json_bool(w, "current", session.current);
     json_object_end(w);
-}
-
-static void write_sessions(const struct db_result *rows, int count, bool has_more, struct buf *out,
-                           struct buf *next_cursor)
-{
-    struct account_session session = {.id = 0};
-    struct json_writer w;
-    json_begin(&w, out);
-    json_object(&w, NULL);
-    json_array(&w, "sessions");
-    for (int row = 0; row < count; row++) {
-        account_session(rows, row, &session);
-        write_session(&w, &session);
-    }
-    json_array_end(&w);
-    if (has_more) {
-        buf_addf(next_cursor, "%lld", (long long)session.id);
-        json_string(&w, "nextCursor", buf_span(next_cursor));
-    }
-    json_object_end(&w);
+    return session.id;
 }
 
 enum err chat_sessions_list(struct db *db, const struct chat_actor *actor, struct span cursor,
@@ -140,15 +113,14 @@ enum err chat_sessions_list(struct db *db, const struct chat_actor *actor, struc
 {
     const struct room_viewer viewer = viewer_of(actor);
     struct db_result rows = {0};
-    int64_t after_id = 0;
+    int64_t after_id;
     int count = 0;
-    if (span_present(cursor) && !parse_id(cursor, &after_id))
-        return ERR_VALIDATION_FAILED;
-    enum err err = account_sessions(db, &viewer, after_id, limit + 1, &rows, &count);
-    if (!err) {
-        bool has_more = count > limit;
-        write_sessions(&rows, has_more ? count - 1 : count, has_more, out, next_cursor);
-    }
+    enum err err = page_cursor_parse(cursor, &after_id);
+    if (err)
+        return err;
+    err = account_sessions(db, &viewer, after_id, limit + 1, &rows, &count);
+    if (!err)
+        page_cursor_write("sessions", write_session, &rows, count, limit, out, next_cursor);
     db_result_release(&rows);
     return err_public(err);
 }
@@ -158,8 +130,8 @@ enum err chat_session_end(struct db *db, const struct chat_actor *actor, struct 
 {
     const struct room_viewer viewer = viewer_of(actor);
     struct db_result rows = {0};
-    int64_t session_id = 0;
-    if (!parse_id(id, &session_id))
+    int64_t session_id;
+    if (!span_present(id) || page_cursor_parse(id, &session_id)) /* ids are written the same way */
         return ERR_ROUTE_NOT_FOUND;
     enum err err = account_end_session(db, &viewer, session_id, &rows);
     if (!err && account_ended_count(&rows) == 0)

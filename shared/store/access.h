@@ -27,23 +27,20 @@
 
 enum { ACCESS_ALIVE, ACCESS_ROOM, ACCESS_NAME, ACCESS_MEMBER, ACCESS_ROLE, ACCESS_COLUMNS };
 
+enum access_for { ACCESS_FOR_ALL, ACCESS_FOR_MEMBERS, ACCESS_FOR_MODERATORS };
+
 /* ERR_UNAUTHENTICATED; ERR_ROOM_NOT_FOUND (also for a PRIVATE or DIRECT room of others);
- * ERR_NOT_A_MEMBER if `members_only`. */
-static inline enum err access_check(const struct db_result *rows, bool members_only)
-{
-    if (!db_result_bool(rows, 0, ACCESS_ALIVE))
-        return ERR_UNAUTHENTICATED;
-    if (db_result_is_null(rows, 0, ACCESS_ROOM))
-        return ERR_ROOM_NOT_FOUND;
-    if (members_only && !db_result_bool(rows, 0, ACCESS_MEMBER))
-        return ERR_NOT_A_MEMBER;
-    return ERR_OK;
-}
+ * ERR_NOT_A_MEMBER, if the list is for members; ERR_FORBIDDEN, if it is for its owner and admins.
+ */
+enum err access_check(const struct db_result *rows, enum access_for whom) MUST_CHECK;
 
 /* The rows of the list: none if the joined part of the one row is null. */
-static inline int access_count(const struct db_result *rows)
-{
-    return db_result_is_null(rows, 0, ACCESS_COLUMNS) ? 0 : db_result_rows(rows);
-}
+int access_count(const struct db_result *rows);
+
+/* Run a list of a room, the other parameters of which are $4 the id after which it begins and $5
+ * how many at most: *count rows, or an error of access_check. */
+enum err access_list(struct db *db, const struct db_stmt *stmt, enum access_for whom,
+                     const struct room_viewer *viewer, struct span key, int64_t from_id,
+                     int64_t limit, struct db_result *rows, int *count) MUST_CHECK;
 
 #endif

@@ -98,17 +98,8 @@ static const struct db_stmt list_members = {
 enum err listing_members(struct db *db, const struct room_viewer *viewer, struct span key,
                          int64_t after_id, int64_t limit, struct db_result *rows, int *count)
 {
-    *count = 0;
-    enum err err =
-        db_run(db, &list_members,
-               DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
-                         db_param_text(key), db_param_int(after_id), db_param_int(limit)),
-               rows);
-    if (!err)
-        err = access_check(rows, false);
-    if (!err)
-        *count = access_count(rows);
-    return err;
+    return access_list(db, &list_members, ACCESS_FOR_ALL, viewer, key, after_id, limit, rows,
+                       count);
 }
 
 void listing_member(const struct db_result *rows, int row, struct listing_member *out)
@@ -148,7 +139,7 @@ enum err listing_messages(struct db *db, const struct room_viewer *viewer, struc
                                     db_param_int(range->to), db_param_int(range->limit)),
                           rows);
     if (!err)
-        err = access_check(rows, true);
+        err = access_check(rows, ACCESS_FOR_MEMBERS);
     if (!err)
         *count = access_count(rows);
     return err;

@@ -137,15 +137,6 @@ enum err moderation_clear_due(struct db *db, const struct moderation_due *due)
 
 /* ---- lists ---- */
 
-static enum err check_moderator(const struct db_result *rows)
-{
-    enum err err = access_check(rows, true);
-    if (err)
-        return err;
-    bool may = room_role_parse(db_result_text(rows, 0, ACCESS_ROLE)) >= ROLE_ADMIN;
-    return may ? ERR_OK : ERR_FORBIDDEN;
-}
-
 /* Who did it, when and why is the newest entry of the audit about it. */
 #define LIST_SANCTIONS(column, action)                                                             \
     "select " SQL_ACCESS_COLUMNS ", m.user_id, u.username, m.until, b.username, a.reason, a.at"    \
@@ -159,30 +150,23 @@ static enum err check_moderator(const struct db_result *rows)
     "' order by room_id desc, subject_id desc,"                                                    \
     "  id desc limit 1) a on true left join app_user b on b.id = a.actor_id order by m.user_id"
 
-static const struct db_stmt list_sanctions[] = {
-    [MODERATION_MUTES] = {.name = "moderation_list_mutes",
-                          .sql = LIST_SANCTIONS("muted_until", "muteUser"),
-                          .params = 5},
-    [MODERATION_BANS] = {.name = "moderation_list_bans",
-                         .sql = LIST_SANCTIONS("banned_until", "banUser"),
-                         .params = 5},
-};
+static const struct db_stmt list_mutes = {
+    .name = "moderation_list_mutes", .sql = LIST_SANCTIONS("muted_until", "muteUser"), .params = 5};
+static const struct db_stmt list_bans = {
+    .name = "moderation_list_bans", .sql = LIST_SANCTIONS("banned_until", "banUser"), .params = 5};
 
-enum err moderation_list(struct db *db, const struct room_viewer *viewer, struct span key,
-                         enum moderation_sanction sanction, int64_t after_id, int64_t limit,
-                         struct db_result *rows, int *count)
+enum err moderation_mutes(struct db *db, const struct room_viewer *viewer, struct span key,
+                          int64_t after_id, int64_t limit, struct db_result *rows, int *count)
 {
-    *count = 0;
-    enum err err =
-        db_run(db, &list_sanctions[sanction],
-               DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
-                         db_param_text(key), db_param_int(after_id), db_param_int(limit)),
-               rows);
-    if (!err)
-        err = check_moderator(rows);
-    if (!err)
-        *count = access_count(rows);
-    return err;
+    return access_list(db, &list_mutes, ACCESS_FOR_MODERATORS, viewer, key, after_id, limit, rows,
+                       count);
+}
+
+enum err moderation_bans(struct db *db, const struct room_viewer *viewer, struct span key,
+                         int64_t after_id, int64_t limit, struct db_result *rows, int *count)
+{
+    return access_list(db, &list_bans, ACCESS_FOR_MODERATORS, viewer, key, after_id, limit, rows,
+                       count);
 }
 
 void moderation_listed(const struct db_result *rows, int row, struct moderation_listed *out)
@@ -212,18 +196,8 @@ static const struct db_stmt list_audit = {
 enum err moderation_audit(struct db *db, const struct room_viewer *viewer, struct span key,
                           int64_t before_id, int64_t limit, struct db_result *rows, int *count)
 {
-    *count = 0;
-    enum err err =
-        db_run(db, &list_audit,
-               DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
-                         db_param_text(key), db_param_int(before_id ? before_id : INT64_MAX),
-                         db_param_int(limit)),
-               rows);
-    if (!err)
-        err = check_moderator(rows);
-    if (!err)
-        *count = access_count(rows);
-    return err;
+    return access_list(db, &list_audit, ACCESS_FOR_MODERATORS, viewer, key,
+                       before_id ? before_id : INT64_MAX, limit, rows, count);
 }
 
 void moderation_entry(const struct db_result *rows, int row, struct moderation_entry *out)

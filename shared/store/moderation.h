@@ -55,13 +55,14 @@ enum err moderation_clear_due(struct db *db, const struct moderation_due *due) M
 
 /* ---- lists, for owners and admins ---- */
 
-enum moderation_sanction { MODERATION_MUTES, MODERATION_BANS };
-
-/* In force now, by user id, those with greater ids than `after_id`. ERR_FORBIDDEN: neither owner
- * nor admin; the others as in access.h, members only. */
-enum err moderation_list(struct db *db, const struct room_viewer *viewer, struct span key,
-                         enum moderation_sanction sanction, int64_t after_id, int64_t limit,
-                         struct db_result *rows, int *count) MUST_CHECK;
+/* Those in force now, by user id, those with greater ids than `after_id`. ERR_FORBIDDEN: neither
+ * owner nor admin; the others as in access.h, members only. */
+enum err moderation_mutes(struct db *db, const struct room_viewer *viewer, struct span key,
+                          int64_t after_id, int64_t limit, struct db_result *rows,
+                          int *count) MUST_CHECK;
+enum err moderation_bans(struct db *db, const struct room_viewer *viewer, struct span key,
+                         int64_t after_id, int64_t limit, struct db_result *rows,
+                         int *count) MUST_CHECK;
 
 /* Spans are borrowed from the rows. */
 struct moderation_listed {

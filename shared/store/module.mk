@@ -4,7 +4,7 @@ libparley_store_a_SOURCES = \
 	shared/store/account.c shared/store/account.h \
 	shared/store/admission.c shared/store/admission.h \
 	shared/store/block.c shared/store/block.h \
-	shared/store/access.h shared/store/alive.h shared/store/field.h \
+	shared/store/access.c shared/store/access.h shared/store/alive.h shared/store/field.h \
 	shared/store/api_key.c shared/store/api_key.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/edit.c shared/store/edit.h \
