@@ -31,7 +31,7 @@ void users_change_me(struct call *call)
     buf_init(&problems, BUF_MAX_DEFAULT);
     enum err err = chat_password_change(call->app->chat, call->db, &call->actor, body_of(call),
                                         &problems, &retry_ms, &events);
-    app_publish(call->app, &events);
+    app_publish(call, &events);
     if (err)
         refuse(call, err, &problems, retry_ms);
     else
@@ -52,7 +52,7 @@ static enum err delete_stepwise(struct call *call)
         struct event_list events;
         event_list_init(&events);
         err = chat_account_deletion_step(call->app->chat, call->db, &call->actor, &events, &done);
-        app_publish(call->app, &events);
+        app_publish(call, &events);
         event_list_release(&events);
     }
     return err;
@@ -94,7 +94,7 @@ void sessions_end(struct call *call)
 
     event_list_init(&events);
     enum err err = chat_session_end(call->db, &call->actor, call->request->args[0], &events);
-    app_publish(call->app, &events);
+    app_publish(call, &events);
     event_list_release(&events);
     if (err)
         response_error(call->response, err);

@@ -21,7 +21,8 @@ struct app {
     const struct conf *conf;
     struct chat *chat;
     struct bus_thread *bus;
-    struct stats *stats; /* the calling thread's own; NULL: nobody counts */
+    struct db_fence *fence; /* of all connections to PostgreSQL */
+    struct stats *stats;    /* the calling thread's own; NULL: nobody counts */
 };
 
 /* One request being answered. `db` is the thread's own. */
@@ -38,7 +39,7 @@ struct call {
 };
 
 /* Open a connection with the configuration's deadlines; owned by the caller. */
-struct db *app_open_db(const struct conf *conf);
+struct db *app_open_db(const struct app *app);
 
 /* Answer one request that the transport brings. True: answered in full. False: the answer broke off
  * and the connection must be ended without a proper end, so that the client notices. */
@@ -51,6 +52,6 @@ bool app_is_slow(const struct transport *transport);
 bool app_refuse(const struct app *app, const struct transport *transport, enum err err) MUST_CHECK;
 
 /* Hand events to MQTT without waiting. What is refused is delivered by the brokers' sweep. */
-void app_publish(const struct app *app, const struct event_list *events);
+void app_publish(const struct call *call, const struct event_list *events);
 
 #endif

@@ -36,7 +36,7 @@ static void finish(struct call *call, struct attempt *attempt, enum err err, int
 {
     struct problem problem = {.err = err, .retry_after_ms = attempt->retry_ms};
 
-    app_publish(call->app, &attempt->login.events);
+    app_publish(call, &attempt->login.events);
     if (err) {
         if (attempt->problems.len)
             problem.errors = buf_span(&attempt->problems);
@@ -94,7 +94,7 @@ void auth_logout(struct call *call)
 
     event_list_init(&events);
     enum err err = chat_logout(call->app->chat, call->db, &call->actor, &events);
-    app_publish(call->app, &events);
+    app_publish(call, &events);
     event_list_release(&events);
     if (err)
         response_error(call->response, err);

@@ -60,7 +60,7 @@ static void wait_for_mqtt(const struct app *app)
 void cgi_run(const struct app *app)
 {
     static const struct transport transport = {cgi_param, cgi_read, cgi_write, cgi_flush, NULL};
-    struct db *db = app_open_db(app->conf);
+    struct db *db = app_open_db(app);
 
     wait_for_mqtt(app);
     app_dispatch(app, db, &transport);

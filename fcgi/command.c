@@ -55,7 +55,7 @@ bool command_run(struct call *call, struct chat_command *command, struct span bo
 {
     if (chat_command_decode(command, body.len ? body : SPAN_LIT("{}")) == ERR_OK)
         run_to_end(call, command);
-    app_publish(call->app, chat_command_events(command));
+    app_publish(call, chat_command_events(command));
     if (chat_command_error(command) == ERR_OK)
         return true;
     answer_problem(call, command);

@@ -12,10 +12,14 @@
 
 #define REFUSED_RETRY_MS 1000
 
-struct db *app_open_db(const struct conf *conf)
+struct db *app_open_db(const struct app *app)
 {
-    return db_open(conf_str(conf, CONF_PG_CONNINFO), conf_int(conf, CONF_PG_TIMEOUT_MS),
-                   conf_int(conf, CONF_PG_LOCK_TIMEOUT_MS));
+    const struct conf *conf = app->conf;
+    struct db *db = db_open(conf_str(conf, CONF_PG_CONNINFO), conf_int(conf, CONF_PG_TIMEOUT_MS),
+                            conf_int(conf, CONF_PG_LOCK_TIMEOUT_MS));
+
+    db_set_fence(db, app->fence);
+    return db;
 }
 
 static struct request_limits limits_of(const struct conf *conf)

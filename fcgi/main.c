@@ -172,7 +172,8 @@ static int run(const struct process *process)
               stderr);
         return 1;
     }
-    struct app app = {.conf = conf, .chat = chat_new(conf), .bus = open_bus(conf)};
+    struct db_fence fence = {0};
+    struct app app = {.conf = conf, .chat = chat_new(conf), .bus = open_bus(conf), .fence = &fence};
     int code = 0;
     if (cgi_request)
         cgi_run(&app);

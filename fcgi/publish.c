@@ -1,12 +1,15 @@
 /* Events to MQTT, after the commit that made them true. */
 #include "fcgi/app.h"
 
-static void publish_one(struct bus_thread *bus, const struct event *event)
+static void publish_one(struct bus_thread *bus, const struct event *committed, uint32_t timeline)
 {
+    struct event copy = *committed;
+    const struct event *event = &copy;
     char topic[EVENT_TOPIC_SIZE];
     struct event_props props;
     struct bus_prop pairs[BUS_PROPS_MAX];
 
+    copy.timeline = timeline;
     event_topic_of(event, topic);
     event_props_encode(event, &props);
     int count = props.count < BUS_PROPS_MAX ? props.count : BUS_PROPS_MAX;
@@ -17,8 +20,8 @@ static void publish_one(struct bus_thread *bus, const struct event *event)
         return; /* MQTT is down or behind: the sweep delivers */
 }
 
-void app_publish(const struct app *app, const struct event_list *events)
+void app_publish(const struct call *call, const struct event_list *events)
 {
     for (size_t i = 0; i < events->count; i++)
-        publish_one(app->bus, &events->items[i]);
+        publish_one(call->app->bus, &events->items[i], db_timeline(call->db));
 }

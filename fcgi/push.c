@@ -27,7 +27,7 @@ void publish_post(struct call *call)
     if (!err && reaches_nobody(call, &publication))
         problem.err = err = ERR_UNAVAILABLE;
     if (!err) {
-        app_publish(call->app, &publication.events);
+        app_publish(call, &publication.events);
         call->response->status = status_of(&publication);
         buf_add_span(&call->response->body, buf_span(&publication.resource));
     } else {

@@ -152,7 +152,7 @@ static void *slow_main(void *arg)
 {
     const struct worker *worker = arg;
     struct worker_pool *pool = worker->pool;
-    struct db *db = app_open_db(pool->app->conf);
+    struct db *db = app_open_db(pool->app);
     struct list *node;
 
     while ((node = lane_take(pool->lane))) {
@@ -169,7 +169,7 @@ static void *worker_main(void *arg)
 {
     struct worker *worker = arg;
     struct worker_pool *pool = worker->pool;
-    struct db *db = app_open_db(pool->app->conf);
+    struct db *db = app_open_db(pool->app);
     struct exchange *exchange = exchange_new(pool);
     bool complained = false;
 

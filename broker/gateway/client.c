@@ -132,6 +132,12 @@ void client_close(struct client *client)
     sio_close(client->socket);
 }
 
+void client_reload(struct client *client)
+{
+    recovery_client_gone(client, false);
+    client_close(client);
+}
+
 /* ---- memberships ---- */
 
 /* Where `room_id` is or belongs. */

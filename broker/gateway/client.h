@@ -72,6 +72,8 @@ void client_emit_held(struct client *client, int64_t room, int64_t seq,
 void client_deny(struct client *client, enum err err, const char *message);
 /* Close the transport: official clients reconnect by themselves. */
 void client_close(struct client *client);
+/* The same, and its session is not kept: what it knows may be void. */
+void client_reload(struct client *client);
 
 /* A membership from the snapshot: everything up to `head` is history; the room's name then
  * (SPAN_NONE: unknown). */

@@ -8,6 +8,7 @@
 #include "broker/gateway/gateway.h"
 #include "broker/gateway/news.h"
 #include "broker/gateway/relay.h"
+#include "broker/gateway/timeline.h"
 #include "broker/gateway/typing.h"
 #include "shared/base/clock.h"
 #include "shared/base/json_write.h"
@@ -134,11 +135,15 @@ static void deliver_news(struct gateway *gateway, struct event_list *events)
 }
 
 /* Inboxes first: who has just joined a room is in it before its rows are delivered. */
-void command_deliver_events(struct gateway *gateway, struct event_list *events)
+void command_deliver_events(struct gateway *gateway, struct event_list *events, uint32_t timeline)
 {
-    deliver_log(gateway, events, LOG_INBOX);
-    deliver_log(gateway, events, LOG_ROOM);
-    deliver_news(gateway, events);
+    for (size_t i = 0; i < events->count; i++)
+        events->items[i].timeline = timeline;
+    if (timeline_fits(gateway, timeline)) {
+        deliver_log(gateway, events, LOG_INBOX);
+        deliver_log(gateway, events, LOG_ROOM);
+        deliver_news(gateway, events);
+    }
     event_list_release(events);
     event_list_init(events);
 }
@@ -165,7 +170,8 @@ static void finish(struct command_job *job)
     if (is_barrier(job))
         client->barrier_running = false;
     answer(job);
-    command_deliver_events(client->gateway, chat_command_events(job->command));
+    command_deliver_events(client->gateway, chat_command_events(job->command),
+                           job->write.timeline ? job->write.timeline : job->pool.timeline);
     pump(client);
     job_free(job);
 }

@@ -16,9 +16,9 @@ void command_on_event(struct sio_socket *socket, const struct sio_event *event);
  */
 void command_drop_waiting(struct client *client);
 
-/* Publish and deliver what a commit of ours made true, and the news that go with it. Empties the
- * list. */
-void command_deliver_events(struct gateway *gateway, struct event_list *events);
+/* Publish and deliver what a commit of ours made true, and the news that go with it; on a timeline
+ * of PostgreSQL that was left since, it may not be true any more: nothing is. Empties the list. */
+void command_deliver_events(struct gateway *gateway, struct event_list *events, uint32_t timeline);
 
 /* Answer an event: `body` as the event `name` and, if asked for, as the ack. */
 void command_answer(struct client *client, const char *name, struct span body, bool has_ack,

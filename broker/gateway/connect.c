@@ -16,6 +16,7 @@
 #include "broker/gateway/presence.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/restore.h"
+#include "broker/gateway/timeline.h"
 #include "broker/gateway/user.h"
 #include "shared/base/clock.h"
 #include "shared/base/json_scan.h"
@@ -297,6 +298,10 @@ static void on_claimed(void *arg, struct record *record)
     c->claim = NULL;
     if (c->client->state == CLIENT_GONE)
         return;
+    if (record && !timeline_fits(c->gateway, record->timeline)) {
+        record_release(record); /* PostgreSQL has failed over: its positions may be void */
+        record = NULL;
+    }
     if (record)
         recoverable_reopen(c->gateway->recovery, c->client, span_of(c->wish.pid), wished_offset(c),
                            record);

@@ -119,7 +119,8 @@ static void answer(const struct device_job *job)
 static void finish(struct device_job *job)
 {
     answer(job);
-    command_deliver_events(job->gateway, chat_command_events(job->write.command));
+    command_deliver_events(job->gateway, chat_command_events(job->write.command),
+                           job->write.timeline);
     chat_command_free(job->write.command);
     free(job->nonce);
     free(job->correlation);

@@ -31,7 +31,7 @@ static void done(struct pool_job *job)
     struct expiry *expiry = (struct expiry *)job;
 
     expiry->running = false;
-    command_deliver_events(expiry->gateway, &expiry->events);
+    command_deliver_events(expiry->gateway, &expiry->events, job->timeline);
     if (expiry->err == ERR_OK && expiry->more)
         look(expiry);
 }

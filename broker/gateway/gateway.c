@@ -12,6 +12,7 @@
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/repair.h"
+#include "broker/gateway/timeline.h"
 #include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
 #include "shared/base/log.h"
@@ -64,6 +65,11 @@ static struct sio_server *make_server(struct gateway *gateway)
     return server;
 }
 
+static void on_answer(void *app, uint32_t timeline)
+{
+    timeline_seen(app, timeline);
+}
+
 static struct pool *make_pool(struct gateway *gateway, const char *name, int64_t threads,
                               enum conf_key limit, bool with_db)
 {
@@ -72,6 +78,9 @@ static struct pool *make_pool(struct gateway *gateway, const char *name, int64_t
         .threads = (int)threads,
         .limit = (int)conf_int(gateway->conf, limit),
         .conf = with_db ? gateway->conf : NULL,
+        .fence = &gateway->fence,
+        .answered = on_answer,
+        .app = gateway,
     };
 
     return pool_new(gateway->loop, &options);
@@ -86,7 +95,10 @@ static void make_pools(struct gateway *gateway)
     gateway->commanders = make_pool(gateway, "commanders", conf_int(conf, CONF_BROKER_COMMANDERS),
                                     CONF_LIMIT_QUEUE, true);
     gateway->hashers = make_pool(gateway, "hashers", 1, CONF_LIMIT_HASH_QUEUE, false);
-    gateway->writers = writers_new(gateway->loop, conf);
+    gateway->writers = writers_new(gateway->loop, &(struct pool_options){.conf = conf,
+                                                                         .fence = &gateway->fence,
+                                                                         .answered = on_answer,
+                                                                         .app = gateway});
 }
 
 static void name_broker(struct gateway *gateway)

@@ -13,6 +13,7 @@
  *   app_event.c a site's own events, to its backend
  *   recovery.c sessions of lost connections: recoverable.c, record.c, offset.c, ring.c
  *              what is known of them; claim.c getting them from other brokers; restore.c replaying
+ *   timeline.c PostgreSQL has failed over
  *   relay.c    MQTT in and out                               repair.c  fetch, heads, sweep
  *   indexer.c  the search index, behind the logs             probe.c   /healthz /readyz
  *   metrics.c  /metrics, with times.c                     reload.c  SIGHUP
@@ -27,6 +28,7 @@
 #include "shared/base/hash.h"
 #include "shared/base/idmap.h"
 #include "shared/chat/chat.h"
+#include "shared/db/db.h"
 
 struct relay;
 struct repair;
@@ -42,7 +44,7 @@ struct indexer;
 struct gateway_stats {
     uint64_t clients_admitted, clients_denied, commands, commands_failed, events_delivered,
         events_emitted, gaps_fetched, sweeps, sweep_finds, mqtt_received, mqtt_published,
-        mqtt_not_published, sessions_recovered, sessions_lost, gap_events;
+        mqtt_not_published, sessions_recovered, sessions_lost, timeline_changes, gap_events;
     uint64_t commands_waiting, commands_running;
     uint64_t refused[CONF_COUNT]; /* by the limit that refused, where a file here does */
 };
@@ -58,6 +60,8 @@ struct gateway {
     struct recovery *recovery; /* NULL: turned off */
     struct expiry *expiry;
     struct indexer *indexer;
+    struct db_fence fence;   /* of all connections to PostgreSQL */
+    uint32_t timeline;       /* that all which is known here is of; 0: not known yet */
     struct pool *readers;    /* admission, history, repair */
     struct pool *commanders; /* commands other than sends */
     struct pool *hashers;    /* one thread: password hashes */

@@ -65,6 +65,14 @@ void livelog_start(struct livelog *live, int64_t last)
     livelog_settle(live);
 }
 
+void livelog_forget(struct livelog *live)
+{
+    list_remove(&live->gap_node);
+    live->fetch_token = 0; /* a fetch under way is nobody's */
+    seqlog_release(&live->seq);
+    seqlog_init(&live->seq, SEQLOG_UNKNOWN);
+}
+
 void livelog_feed(struct livelog *live, struct event *event)
 {
     seqlog_feed(&live->seq, event, live->gateway->gap_events, deliver, live);

@@ -43,6 +43,9 @@ struct livelog *livelog_find(struct gateway *gateway, enum log_type type, int64_
 /* Give the position of a log opened as unknown. */
 void livelog_start(struct livelog *live, int64_t last);
 
+/* Nothing that was known of it holds any more: it is as one opened as unknown, but subscribed. */
+void livelog_forget(struct livelog *live);
+
 /* An event came in, from MQTT, from a commit of ours, or from a fetch. Takes it over. */
 void livelog_feed(struct livelog *live, struct event *event);
 

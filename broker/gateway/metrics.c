@@ -155,6 +155,9 @@ static void recovery_metrics(const struct gateway *gateway, struct buf *out)
                     s->sessions_recovered);
     metrics_counter(out, "sessions_lost_total", "Clients whose session could not be restored.",
                     s->sessions_lost);
+    metrics_counter(out, "timeline_changes_total",
+                    "Times that PostgreSQL failed over, and every client was told to come back.",
+                    s->timeline_changes);
 }
 
 /* ---- refusals ---- */

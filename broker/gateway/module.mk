@@ -32,6 +32,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/roomname.c broker/gateway/roomname.h \
 	broker/gateway/seqlog.c broker/gateway/seqlog.h \
 	broker/gateway/recoverable.c broker/gateway/recoverable.h \
+	broker/gateway/timeline.c broker/gateway/timeline.h \
 	broker/gateway/times.c broker/gateway/times.h \
 	broker/gateway/typing.c broker/gateway/typing.h \
 	broker/gateway/user.c broker/gateway/user.h \

@@ -27,7 +27,11 @@ static void job_done(void *arg)
 {
     struct pool_job *job = arg;
 
+    struct pool_options *options = &job->pool->options;
+
     job->pool->outstanding--;
+    if (options->answered)
+        options->answered(options->app, job->timeline);
     job->done(job);
 }
 
@@ -58,10 +62,13 @@ static void *pool_thread(void *arg)
     if (conf)
         db = db_open(conf_str(conf, CONF_PG_CONNINFO), timeout,
                      conf_int(conf, CONF_PG_LOCK_TIMEOUT_MS));
+    if (db)
+        db_set_fence(db, pool->options.fence);
     while ((job = pool_take(pool))) {
         if (db)
             db_set_deadline(db, job->deadline_ms ? job->deadline_ms : clock_mono_ms() + timeout);
         job->run(job, db);
+        job->timeline = db_timeline(db);
         job->task.fn = job_done;
         job->task.arg = job;
         loop_post(pool->loop, &job->task);

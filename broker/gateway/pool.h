@@ -24,6 +24,8 @@ struct pool_job {
      * from the moment run begins. */
     int64_t deadline_ms;
 
+    uint32_t timeline; /* PostgreSQL's, when it has run */
+
     struct pool *pool;
     struct list node;
     struct loop_task task;
@@ -32,7 +34,10 @@ struct pool_job {
 struct pool_options {
     const char *name; /* for the log; a constant */
     int threads;
-    int limit;               /* jobs waiting */
+    int limit;                                      /* jobs waiting */
+    struct db_fence *fence;                         /* for their connections */
+    void (*answered)(void *app, uint32_t timeline); /* on the loop, before each done; or NULL */
+    void *app;
     const struct conf *conf; /* where the database is; NULL: threads without a connection */
 };
 

@@ -128,6 +128,8 @@ void record_encode(const struct record *record, struct buf *out)
     for (size_t i = 0; i < COUNT(numbers); i++)
         json_int(&w, numbers[i].name, *(const int64_t *)((const char *)record + numbers[i].offset));
     json_bool(&w, "unsent", record->unsent);
+    if (record->timeline > 1)
+        json_int(&w, "timeline", record->timeline);
     json_array(&w, "rooms");
     for (size_t i = 0; i < record->room_count; i++) {
         json_int(&w, NULL, record->rooms[i].id);
@@ -218,6 +220,8 @@ enum err record_decode(struct span json, struct record *out)
     for (size_t i = 0; i < COUNT(numbers) && good; i++)
         good = decode_number(json_member(json, numbers[i].name),
                              (int64_t *)((char *)out + numbers[i].offset));
+    if (good && span_present(json_member(json, "timeline")))
+        good = decode_number(json_member(json, "timeline"), &out->timeline);
     unsent = json_member(json, "unsent");
     out->unsent = span_is(unsent, "true");
     if (!good)

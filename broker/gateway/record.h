@@ -34,6 +34,7 @@ struct record {
     size_t room_count, room_cap;
     struct run *runs; /* none after record_rewind */
     size_t run_count, run_cap;
+    int64_t timeline; /* of PostgreSQL, of which all this is; 0 or 1: the first */
     bool unsent; /* after record_rewind: it has received nothing at all, not even its history */
 };
 

@@ -304,6 +304,7 @@ void recoverable_pack(const struct recoverable *session, const struct point *sin
     const struct ring *ring = &recovery->ring;
 
     pack_head(session, out);
+    out->timeline = recovery->gateway->timeline;
     if (session->restored) {
         pack_restored(session->restored, out);
         return;

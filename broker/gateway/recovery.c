@@ -113,6 +113,14 @@ static void drop_beyond_limits(struct recovery *recovery)
     }
 }
 
+void recovery_forget_parked(struct recovery *recovery)
+{
+    struct recoverable *session;
+
+    while (recovery && (session = oldest(recovery)))
+        recoverable_free(session);
+}
+
 void recovery_client_gone(struct client *client, bool recoverable)
 {
     struct recoverable *session = client->session;

@@ -59,6 +59,9 @@ void recovery_client_gone(struct client *client, bool recoverable);
 void recovery_keep(struct recovery *recovery, struct span pid, struct span offset,
                    struct record *record);
 
+/* Forget all sessions that are parked: what they know may be void. NULL is fine. */
+void recovery_forget_parked(struct recovery *recovery);
+
 enum taken {
     TAKEN_NONE, /* not here, or expired, or not this user's */
     TAKEN_LOST, /* it was here, but what the client has cannot be told */

@@ -10,6 +10,7 @@
 #include "broker/gateway/news.h"
 #include "broker/gateway/presence.h"
 #include "broker/gateway/repair.h"
+#include "broker/gateway/timeline.h"
 #include "broker/gateway/user.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
@@ -330,7 +331,9 @@ static void on_message(void *app, const struct bus_message *message)
         event.json = mem_span_dup(message->payload);
         event.json_len = message->payload.len;
     }
-    if (live && event.seq > 0)
+    if (live && event.seq > 0 && !timeline_fits(relay->gateway, event.timeline))
+        repair_sweep_now(relay->gateway->repair); /* it tells, and finds what was dropped here */
+    else if (live && event.seq > 0)
         livelog_feed(live, &event);
     else if (live && event.json)
         news_deliver(relay->gateway, &event);

@@ -2,6 +2,7 @@
 #include "broker/gateway/repair.h"
 
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/timeline.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 #include "shared/chat/read.h"
@@ -249,7 +250,7 @@ static void sweep_done(struct pool_job *pool)
     struct repair *repair = list_entry(pool, struct repair, sweep_job);
 
     repair->sweeping = false;
-    if (repair->sweep_err == ERR_OK) {
+    if (repair->sweep_err == ERR_OK && timeline_fits(repair->gateway, pool->timeline)) {
         apply_sweep(repair);
         if (repair->sweep.since_xid == 0 || repair->check_all)
             check_all(repair); /* the first sweep only found where to begin */
@@ -269,6 +270,13 @@ void repair_sweep_now(struct repair *repair)
         return;
     repair->sweep_job = (struct pool_job){.run = sweep_run, .done = sweep_done};
     repair->sweeping = pool_submit(repair->gateway->readers, &repair->sweep_job) == ERR_OK;
+}
+
+void repair_restart(struct repair *repair)
+{
+    repair->sweep.since_xid = 0;
+    repair->check_all = true;
+    repair_sweep_now(repair);
 }
 
 static void on_sweep_timer(void *arg)

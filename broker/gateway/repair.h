@@ -25,6 +25,9 @@ void repair_check_head(struct repair *repair, struct livelog *live);
 /* Sweep without waiting for the period. */
 void repair_sweep_now(struct repair *repair);
 
+/* Every log begins anew, and the transactions are numbered otherwise: sweep as at the start. */
+void repair_restart(struct repair *repair);
+
 /* Has a sweep ever succeeded, and when did the last one (loop_now ms)? For readiness. */
 int64_t repair_last_sweep(const struct repair *repair);
 

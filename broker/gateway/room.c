@@ -49,6 +49,8 @@ void room_enter(struct gateway *gateway, struct membership *membership)
         room_name_learn(room, span_of(membership->name), membership->head);
     mem_free(membership->name);
     membership->entered_n = recovery_last(gateway);
+    if (room->live.seq.last == SEQLOG_UNKNOWN)
+        livelog_start(&room->live, membership->head);
     if (room->live.seq.last > membership->head)
         catchup_begin(membership, room->live.seq.last);
     else

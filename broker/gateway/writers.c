@@ -30,7 +30,7 @@ struct writer {
 
 struct writers {
     struct loop *loop;
-    const struct conf *conf;
+    struct pool_options options;
     int batch_max;
     int limit;
     int64_t timeout_ms;
@@ -44,6 +44,7 @@ struct writers {
 struct delivery {
     struct loop_task task;
     struct writers *writers;
+    uint32_t timeline;
     int count;
     struct write_job *jobs[];
 };
@@ -55,8 +56,12 @@ static void deliver(void *arg)
     struct writers *writers = delivery->writers;
 
     __atomic_sub_fetch(&writers->waiting, (uint64_t)delivery->count, __ATOMIC_RELAXED);
-    for (int i = 0; i < delivery->count; i++)
+    if (writers->options.answered)
+        writers->options.answered(writers->options.app, delivery->timeline);
+    for (int i = 0; i < delivery->count; i++) {
+        delivery->jobs[i]->timeline = delivery->timeline;
         delivery->jobs[i]->done(delivery->jobs[i]);
+    }
     free(delivery);
 }
 
@@ -133,6 +138,7 @@ static void *writer_thread(void *arg)
         if (count > 0)
             write_batch(writer, count, delivery);
         __atomic_add_fetch(&writers->sends, (uint64_t)delivery->count, __ATOMIC_RELAXED);
+        delivery->timeline = db_timeline(writer->db);
         delivery->task.fn = deliver;
         delivery->task.arg = delivery;
         loop_post(writers->loop, &delivery->task);
@@ -152,20 +158,22 @@ static void writer_start(struct writer *writer, struct writers *writers)
     writer->batch = mem_array(max, sizeof *writer->batch);
     writer->commands = mem_array(max, sizeof *writer->commands);
     writer->progress = mem_array(max, sizeof *writer->progress);
-    writer->db = db_open(conf_str(writers->conf, CONF_PG_CONNINFO), writers->timeout_ms,
-                         conf_int(writers->conf, CONF_PG_LOCK_TIMEOUT_MS));
+    writer->db = db_open(conf_str(writers->options.conf, CONF_PG_CONNINFO), writers->timeout_ms,
+                         conf_int(writers->options.conf, CONF_PG_LOCK_TIMEOUT_MS));
+    db_set_fence(writer->db, writers->options.fence);
     if (pthread_create(&writer->thread, NULL, writer_thread, writer) != 0)
         abort();
 }
 
-struct writers *writers_new(struct loop *loop, const struct conf *conf)
+struct writers *writers_new(struct loop *loop, const struct pool_options *options)
 {
+    const struct conf *conf = options->conf;
     int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
     struct writers *writers = mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
     sigset_t all, old;
 
     writers->loop = loop;
-    writers->conf = conf;
+    writers->options = *options;
     writers->batch_max = (int)conf_int(conf, CONF_BROKER_BATCH);
     writers->limit = (int)conf_int(conf, CONF_LIMIT_QUEUE);
     writers->timeout_ms = conf_int(conf, CONF_PG_TIMEOUT_MS);

@@ -6,6 +6,7 @@
 #ifndef PARLEY_GATEWAY_WRITERS_H
 #define PARLEY_GATEWAY_WRITERS_H
 
+#include "broker/gateway/pool.h"
 #include "broker/net/loop.h"
 #include "shared/base/conf.h"
 #include "shared/base/histogram.h"
@@ -24,11 +25,12 @@ struct write_job {
     struct chat_command *command; /* a decoded CHAT_SEND_MESSAGE */
     int64_t started_ms;           /* when it came in: late after PG_TIMEOUT_MS */
     write_done_fn done;
+    uint32_t timeline; /* PostgreSQL's, when it is done */
     struct list node;
 };
 
-/* Starts the threads. Owned by the caller. */
-struct writers *writers_new(struct loop *loop, const struct conf *conf);
+/* Starts the threads. Owned by the caller. Of the options: conf, fence, answered, app. */
+struct writers *writers_new(struct loop *loop, const struct pool_options *options);
 /* Finish the batches in hand, drop what waits, join. Only when the loop runs no more. */
 void writers_free(struct writers *writers);
 

@@ -29,6 +29,8 @@ struct worker {
     struct db *db;
     struct waker *waker;
     struct chat_sweep sweep;
+    struct db_fence fence;
+    uint32_t timeline; /* of the last sweep */
     int64_t sweep_ms, next_sweep_ms;
     bool sweeps_fail;
 };
@@ -80,6 +82,9 @@ static void sweep(struct worker *worker)
     if (err == ERR_OK) {
         keep_heads(worker, &worker->sweep);
         worker->sweep.since_xid = worker->sweep.next_xid;
+        if (worker->timeline != db_timeline(worker->db))
+            worker->sweep.since_xid = 0; /* transactions are numbered otherwise now */
+        worker->timeline = db_timeline(worker->db);
     }
     found = worker->head_count > 0;
     pthread_mutex_unlock(&worker->lock);
@@ -168,6 +173,7 @@ struct worker *worker_new(const struct conf *conf, struct waker *waker)
     worker->db = db_open(conf_str(conf, CONF_PG_CONNINFO),
                          at_most(conf_int(conf, CONF_PG_TIMEOUT_MS), STATEMENT_MS),
                          conf_int(conf, CONF_PG_LOCK_TIMEOUT_MS));
+    db_set_fence(worker->db, &worker->fence);
     worker->waker = waker;
     worker->sweep_ms = conf_int(conf, CONF_BROKER_SWEEP_MS);
     start(worker);

@@ -21,7 +21,7 @@
 
 struct bus;
 
-#define BUS_PROPS_MAX 8
+#define BUS_PROPS_MAX 10
 
 /* An MQTT 5 user property. */
 struct bus_prop {

@@ -150,7 +150,7 @@ static const struct {
     {"seq", offsetof(struct event, seq)},         {"actor", offsetof(struct event, actor)},
     {"author", offsetof(struct event, author)},   {"subject", offsetof(struct event, subject)},
     {"room", offsetof(struct event, room)},       {"roomSeq", offsetof(struct event, room_seq)},
-    {"session", offsetof(struct event, session)},
+    {"session", offsetof(struct event, session)}, {"timeline", offsetof(struct event, timeline)},
 };
 
 #define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
@@ -171,6 +171,9 @@ static void props_add(struct event_props *props, const char *name, struct span v
 void event_props_encode(const struct event *event, struct event_props *props)
 {
     struct event copy = *event;
+
+    if (copy.timeline == 1)
+        copy.timeline = 0; /* the first is not named: it is most often the only one */
 
     props->count = 0;
     props_add(props, "kind", span_of(event_kind_name(event->kind)));

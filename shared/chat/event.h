@@ -66,6 +66,7 @@ struct event {
     int64_t room;     /* inbox joined/left: the room ... */
     int64_t room_seq; /* ... and the seq of the row in its log */
     int64_t session;  /* inbox sessionEnded: the session; 0: all of the user's */
+    int64_t timeline; /* of PostgreSQL, of which the row is; 0 or 1: the first */
     char *room_name;  /* inbox joined: the room's name; owned; else NULL */
     char *except;     /* news: ids, space-separated, of users it is not for; owned; else NULL */
     char *json;       /* Socket.IO event array; owned; NULL: nothing to emit */
@@ -110,7 +111,7 @@ bool event_topic_parse(struct span topic, enum log_type *log, int64_t *log_id);
 
 /* The user properties of an event, as names and values; `storage` backs the numbers. Zero fields
  * are left out. Returns the count (at most EVENT_PROPS_MAX). */
-#define EVENT_PROPS_MAX 8
+#define EVENT_PROPS_MAX 10
 struct event_props {
     struct span names[EVENT_PROPS_MAX];
     struct span values[EVENT_PROPS_MAX];

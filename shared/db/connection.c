@@ -32,6 +32,9 @@ static char *server_options(int64_t timeout_ms, int64_t lock_timeout_ms)
     buf_add_str(&options, " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
                           " -c jit=off -c plan_cache_mode=force_generic_plan"
                           " -c default_transaction_isolation=read\\ committed");
+    /* A client whose host is gone without a word is to leave neither connection nor locks. */
+    buf_add_str(&options, " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5"
+                          " -c tcp_keepalives_count=3 -c tcp_user_timeout=20000");
     return buf_take(&options, NULL);
 }
 
@@ -40,6 +43,7 @@ struct db *db_open(const char *conninfo, int64_t timeout_ms, int64_t lock_timeou
     struct db *db = mem_alloc(sizeof *db);
 
     db->conninfo = mem_strdup(conninfo);
+    db_hosts_init(&db->hosts, conninfo);
     db->options = server_options(timeout_ms, lock_timeout_ms);
     db->timeout_ms = timeout_ms;
     buf_init(&db->scratch, SCRATCH_MAX);
@@ -55,6 +59,7 @@ void db_close(struct db *db)
     mem_free(db->prepared);
     mem_free(db->conninfo);
     mem_free(db->options);
+    db_hosts_release(&db->hosts);
     free(db);
 }
 
@@ -163,25 +168,26 @@ static char *merged_options(const struct db *db)
 static PGconn *connect_start(const struct db *db)
 {
     char *options = merged_options(db);
-    const char *const keywords[] = {"fallback_application_name", "dbname", "client_encoding",
-                                    "options", NULL};
-    const char *const values[] = {"parley", db->conninfo, "UTF8", options, NULL};
-    PGconn *pg = PQconnectStartParams(keywords, values, 1);
+    const char *keywords[5 + DB_HOST_WORDS] = {"fallback_application_name", "dbname",
+                                               "client_encoding", "options"};
+    const char *values[5 + DB_HOST_WORDS] = {"parley", db->conninfo, "UTF8", options};
+    char *host[DB_HOST_WORDS];
+    int words = db_hosts_pick(&db->hosts, keywords + 4, host);
+    PGconn *pg;
 
+    for (int i = 0; i < words; i++)
+        values[4 + i] = host[i];
+    pg = PQconnectStartParams(keywords, values, 1);
+    for (int i = 0; i < words; i++)
+        free(host[i]);
     free(options);
     return pg;
 }
 
-static enum err connect_failed(struct db *db, PGconn *pg)
+static enum err connect_failed(struct db *db, const char *reason)
 {
-    char line[256];
-
-    if (!db->failing) {
-        flatten(pg ? PQerrorMessage(pg) : "out of memory", line, sizeof line);
-        log_event(LOG_WARN, "db_connect_failed", "reason=\"%s\"",
-                  line[0] ? line : "the deadline passed");
-    }
-    PQfinish(pg);
+    if (!db->failing)
+        log_event(LOG_WARN, "db_connect_failed", "reason=\"%s\"", reason);
     db->backoff_ms = db->failing ? db->backoff_ms * 2 : BACKOFF_FIRST_MS;
     if (db->backoff_ms > BACKOFF_MAX_MS)
         db->backoff_ms = BACKOFF_MAX_MS;
@@ -190,22 +196,47 @@ static enum err connect_failed(struct db *db, PGconn *pg)
     return ERR_DB_LOST;
 }
 
+/* Connect to the host at hand. False: not to be used, and why. */
+static bool connect_host(struct db *db, int64_t deadline_ms, char *why, size_t size)
+{
+    const char *refused = NULL;
+
+    db->pg = connect_start(db);
+    if (db->pg && connect_poll(db->pg, deadline_ms)) {
+        PQsetNoticeReceiver(db->pg, ignore_notice, NULL);
+        if (PQsetnonblocking(db->pg, 1) == 0)
+            refused = db_timeline_learn(db, deadline_ms);
+        if (!refused && db->pg && PQenterPipelineMode(db->pg) == 1)
+            return true;
+    }
+    flatten(refused ? refused : PQerrorMessage(db->pg), why, size);
+    if (why[0] == '\0')
+        snprintf(why, size, "the deadline passed");
+    db_connection_drop(db, NULL);
+    return false;
+}
+
 static enum err connect_now(struct db *db, int64_t deadline_ms)
 {
-    PGconn *pg;
+    enum db_transaction tx = db->tx;
+    char why[256];
+    bool connected = false;
 
     if (db->failing && clock_mono_ms() < db->retry_at_ms)
         return ERR_DB_LOST;
-    pg = connect_start(db);
-    if (pg == NULL || !connect_poll(pg, deadline_ms))
-        return connect_failed(db, pg);
-    PQsetNoticeReceiver(pg, ignore_notice, NULL);
-    if (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1)
-        return connect_failed(db, pg);
+    for (int left = db->hosts.count; left > 0 && !connected; left--) {
+        int64_t now = clock_mono_ms();
+
+        connected = connect_host(db, now + (deadline_ms - now) / left, why, sizeof why);
+        if (!connected)
+            db_hosts_next(&db->hosts);
+    }
+    db->tx = tx;
+    if (!connected)
+        return connect_failed(db, why);
     if (db->failing)
-        log_event(LOG_INFO, "db_connected", "host=%s", PQhost(pg));
+        log_event(LOG_INFO, "db_connected", "host=%s timeline=%u", PQhost(db->pg), db->timeline);
     db->failing = false;
-    db->pg = pg;
     return ERR_OK;
 }
 
@@ -223,10 +254,16 @@ static bool is_alive(struct db *db)
 
 enum err db_connection_ensure(struct db *db, int64_t deadline_ms)
 {
-    if (db->pg && db->tx != DB_TX_OPEN && !is_alive(db)) {
+    const char *end = NULL;
+
+    if (db->pg && db->tx != DB_TX_OPEN)
+        end = db_is_outdated(db) ? "its timeline is not the newest any more"
+              : is_alive(db)     ? NULL
+                                 : "closed by the server while idle";
+    if (end) {
         enum db_transaction tx = db->tx;
 
-        db_connection_drop(db, "closed by the server while idle");
+        db_connection_drop(db, end);
         db->tx = tx;
     }
     return db->pg ? ERR_OK : connect_now(db, deadline_ms);
@@ -245,6 +282,7 @@ enum err db_connection_wait(struct db *db, int64_t deadline_ms)
         if (wait_socket(db->pg, unsent ? POLLIN | POLLOUT : POLLIN, deadline_ms, &ready) !=
             ERR_OK) {
             db_connection_drop(db, "the deadline of a statement passed");
+            db_hosts_next(&db->hosts); /* it may be gone for good: look elsewhere first */
             return ERR_DB_LOST;
         }
         if ((ready & ~POLLOUT) && !PQconsumeInput(db->pg))

@@ -36,6 +36,27 @@ void db_close(struct db *db);
  * began: the deadline of a whole command. 0: back to timeout_ms. */
 void db_set_deadline(struct db *db, int64_t mono_ms);
 
+/* ---- fail-over ---- */
+
+/* Of all connections of a process: the newest timeline that one of them has seen. Zeroed at first,
+ * and touched only here; any thread. A connection to a standby, or to a server whose timeline is
+ * older, is not used: of several hosts in the connection string the next one is tried. */
+struct db_fence {
+    uint32_t timeline;
+    int64_t changed_ms; /* monotonic; 0: it never has */
+};
+
+/* From its next use on. `fence` must outlive it; without one every timeline is as good. */
+void db_set_fence(struct db *db, struct db_fence *fence);
+
+/* The cluster's timeline as the last call saw it; 0: there was no connection yet. After a change
+ * what an older timeline told may be gone: a log can have become shorter. */
+uint32_t db_timeline(const struct db *db);
+uint32_t db_fence_timeline(const struct db_fence *fence);
+
+/* Did the timeline change, under this process, within the last `ms`? */
+bool db_timeline_is_young(const struct db *db, int64_t ms);
+
 /* Is a connection up, as far as was seen? For readiness and tests; asks nobody. */
 bool db_is_connected(const struct db *db);
 

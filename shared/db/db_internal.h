@@ -9,6 +9,21 @@
 
 #define DB_PARAMS_MAX 32
 
+#define DB_HOST_WORDS 3
+
+/* Where the server may be, and which of these is tried next. */
+struct db_hosts {
+    char *lists[DB_HOST_WORDS]; /* host, hostaddr, port as the connection string has them */
+    int count;
+    int at;
+};
+void db_hosts_init(struct db_hosts *hosts, const char *conninfo);
+void db_hosts_release(struct db_hosts *hosts);
+/* What names the host at hand, as parameters of libpq; values are the caller's, "" where there is
+ * none. Returns how many, at most DB_HOST_WORDS: none if there is but one host. */
+int db_hosts_pick(const struct db_hosts *hosts, const char *names[], char *values[]);
+void db_hosts_next(struct db_hosts *hosts);
+
 /* Where the connection's transaction is. */
 enum db_transaction {
     DB_TX_NONE,
@@ -21,6 +36,10 @@ struct db {
     char *options; /* server settings, after those of the conninfo */
     int64_t timeout_ms;
     int64_t deadline_ms; /* db_set_deadline; 0: none */
+
+    struct db_hosts hosts;
+    struct db_fence *fence; /* of all connections of the process; borrowed; NULL: none */
+    uint32_t timeline;      /* of the connection, or of the last one; 0: there was none */
 
     PGconn *pg; /* NULL: not connected */
     enum db_transaction tx;
@@ -45,6 +64,12 @@ enum err db_connection_ensure(struct db *db, int64_t deadline_ms) MUST_CHECK;
 /* Close the connection: the only way one ends. `reason` (may hold any text) goes to the log unless
  * it is NULL. Whatever was prepared or begun is gone. */
 void db_connection_drop(struct db *db, const char *reason);
+
+/* Ask a fresh connection, before it is put into pipeline mode, for its timeline. NULL: it may be
+ * used; else why not, and it may be lost already. */
+const char *db_timeline_learn(struct db *db, int64_t deadline_ms);
+/* Has another connection of the process seen a newer timeline since? */
+bool db_is_outdated(const struct db *db);
 
 /* Flush what was sent and wait until a result is there. ERR_DB_LOST: dropped. */
 enum err db_connection_wait(struct db *db, int64_t deadline_ms) MUST_CHECK;

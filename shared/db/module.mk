@@ -6,10 +6,12 @@ libparley_db_a_SOURCES = \
 	shared/db/connection.c \
 	shared/db/db.h shared/db/db_internal.h \
 	shared/db/error.c \
+	shared/db/hosts.c \
 	shared/db/param.c \
 	shared/db/pipeline.c \
 	shared/db/result.c \
-	shared/db/script.c
+	shared/db/script.c \
+	shared/db/timeline.c
 
 # Unit tests that need PostgreSQL start a private one (tests/lib/pg.sh).
 EXTRA_DIST += tests/lib/pg.sh

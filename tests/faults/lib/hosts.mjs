@@ -69,9 +69,12 @@ export async function hostsInstance(t, network, { brokers = 2, set = {} } = {}) 
     await edit(path.join(instance.data, 'lighttpd', 'lighttpd.conf'),
       (text) => text.replaceAll(`"host" => "127.0.0.1", "port" => ${port},`, `"host" => "${address}", "port" => ${port},`));
   }
+  instance.localPg = instance.status.pg; /* a test that fails over sets another */
+  instance.primaryFolder = /host=(\S+)/.exec(instance.localPg)[1];
   const refresh = instance.refresh.bind(instance);
   instance.refresh = async () => {
     await refresh();
+    instance.status.pg = instance.localPg;
     instance.status.brokers = instance.status.brokers.map((each) => origins[each] ?? each);
     return instance.status;
   };

@@ -62,7 +62,7 @@ export class Listener {
         const { current } = this;
         if (!current.history) throw new Error(`${name}: ${event} before updateChatHistory`);
         const room = event === 'channelUpdated' ? body.oldName ?? body.room : body.room;
-        (current.live[room] ??= []).push({ seq: body.eventSeq ?? body.seq, message: event === 'newMessage', at: performance.now() });
+        (current.live[room] ??= []).push({ seq: body.eventSeq ?? body.seq, message: event === 'newMessage', text: body.text, at: performance.now() });
       });
     }
     t?.after(() => this.close());

@@ -10,7 +10,8 @@ import { run } from '../../integration/lib/instance.mjs';
 import { isGone } from './processes.mjs';
 
 const NOBODY = '02:ff:ff:ff:ff:ff';
-const TAG = /^pl([0-9]+)-[a-z0-9]+$/;
+const TAG = /^pl([0-9]+)n[0-9]+-[a-z0-9-]+$/;
+let made = 0; /* networks of this process */
 
 async function ip(...args) {
   const { code, stderr } = await run('ip', args);
@@ -38,7 +39,7 @@ async function freeNet() {
 export class Network {
   constructor(x) {
     this.net = `198.18.${x}`;
-    this.tag = `pl${process.pid}`;
+    this.tag = `pl${process.pid}n${made++}`;
     this.hosts = {};
   }
 

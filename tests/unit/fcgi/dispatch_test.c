@@ -74,7 +74,7 @@ static int make_world(void **state)
     set(world.conf, "socketio.origins", "http://localhost:*");
     set(world.conf, "pg.conninfo", "host=/nowhere");
     world.app = (struct app){.conf = world.conf, .chat = chat_new(world.conf)};
-    world.db = app_open_db(world.conf);
+    world.db = app_open_db(&world.app);
     int64_t now_s = clock_wall_us() / 1000000;
     make_token(world.app.chat, now_s + 100, world.token, sizeof world.token);
     make_token(world.app.chat, now_s - 100, world.expired, sizeof world.expired);
