@@ -31,6 +31,9 @@ apacheexampledir = $(exampledir)/apache
 dist_apacheexample_DATA = deploy/apache/parley.conf.in deploy/apache/tls.conf
 nodist_apacheexample_DATA = deploy/apache/parley.conf
 
+mosquittoexampledir = $(exampledir)/mosquitto
+dist_mosquittoexample_DATA = deploy/mosquitto/bridge.conf.in
+
 grafanaexampledir = $(exampledir)/grafana
 dist_grafanaexample_DATA = deploy/grafana/parley.json
 

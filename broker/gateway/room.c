@@ -50,8 +50,8 @@ void room_enter(struct gateway *gateway, struct membership *membership)
     mem_free(membership->name);
     membership->entered_n = recovery_last(gateway);
     if (room->live.seq.last == SEQLOG_UNKNOWN)
-        livelog_start(&room->live, membership->head);
-    if (room->live.seq.last > membership->head)
+        livelog_start(&room->live, membership->head); /* gives it what was held */
+    else if (room->live.seq.last > membership->head)
         catchup_begin(membership, room->live.seq.last);
     else
         seqlog_note(&room->live.seq, membership->head);

@@ -103,7 +103,7 @@ for (const [name, services] of Object.entries(SERVICES)) {
   });
 }
 
-const ROUNDS = LONG ? 40 : 2;
+const ROUNDS = Number(process.env.PARLEY_CUTS ?? (LONG ? 40 : 2));
 
 test(`${ROUNDS} cuts at random`, { skip, timeout: LONG ? 3_600_000 : 180_000 }, async (t) => {
   const { topics, ledger, listeners, senders } = await crowd(t);

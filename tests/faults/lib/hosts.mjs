@@ -52,20 +52,31 @@ async function placeMosquitto(instance, network) {
   await edit(path.join(instance.data, 'parley.conf'), (text) => text.replace(/^host = 127\.0\.0\.1$/m, `host = ${address}`));
 }
 
-/** Hosts "pg", "mqtt", "worker", "broker-1", "broker-2", ..., and an instance on them. */
-export async function hostsInstance(t, network, { brokers = 2, set = {} } = {}) {
+/* The port and the password of parley's MQTT user. */
+async function mqttAccess(instance) {
+  const text = await readFile(path.join(instance.data, 'parley.conf'), 'utf8');
+  const [, section] = /^\[mqtt\]$([^[]*)/m.exec(text);
+  const value = (name) => new RegExp(`^${name} = (.*)$`, 'm').exec(section)[1];
+  return { data: instance.data, port: value('port'), password: value('password') };
+}
+
+/** Hosts "pg", "mqtt", "worker", "broker-1", "broker-2", ..., and an instance on them. `late` is
+ * called before the brokers move, with {data, port, password} of mosquitto; it gives what the environment
+ * of some of them shall have. */
+export async function hostsInstance(t, network, { brokers = 2, set = {}, late } = {}) {
   const instance = await instanceFor(t, { brokers, set: { 'front.trusted_proxies': network.address('here'), ...set } });
   const names = Array.from({ length: brokers }, (_, i) => `broker-${i + 1}`);
   await placePostgres(instance, network);
   await placeMosquitto(instance, network);
   await network.add('worker');
   await moveTo(instance, network, 'fcgi', 'worker');
+  const more = late ? await late(await mqttAccess(instance)) : {};
   const origins = {};
   for (const [i, name] of names.entries()) {
     const address = await network.add(name);
     const { port } = new URL(instance.status.brokers[i]);
     origins[instance.status.brokers[i]] = `http://${address}:${port}`;
-    await moveTo(instance, network, name, name, { environment: { PARLEY_BROKER_HOST: address } });
+    await moveTo(instance, network, name, name, { environment: { PARLEY_BROKER_HOST: address, ...more[name] } });
     await edit(path.join(instance.data, 'lighttpd', 'lighttpd.conf'),
       (text) => text.replaceAll(`"host" => "127.0.0.1", "port" => ${port},`, `"host" => "${address}", "port" => ${port},`));
   }

@@ -2,7 +2,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <pthread.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -332,6 +336,58 @@ static void without_a_server_calls_fail_at_once(void **state)
     db_close(db);
 }
 
+/* A server that takes connections and never says a word. *port gets its port. */
+static int listen_in_silence(int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void a_silent_host_leaves_time_for_the_next(void **state)
+{
+    struct span socket = span_of(getenv("PARLEY_TEST_PG_SOCKET"));
+    int folder = (int)(socket.len - strlen("/.s.PGSQL.5432"));
+    char conninfo[1024];
+    int port, fd = listen_in_silence(&port);
+    struct db *db;
+
+    (void)state;
+    snprintf(conninfo, sizeof conninfo, "%s host=127.0.0.1,%.*s port=%d,5432",
+             getenv("PARLEY_TEST_PG"), folder, socket.ptr, port);
+    db = db_open(conninfo, 6000, 500);
+    assert_int_equal(pg_int_on(db, "select 7"), 7);
+    db_close(db);
+    close(fd);
+}
+
+static void an_older_timeline_is_not_used(void **state)
+{
+    struct db_fence fence = {0}, later = {.timeline = 7};
+    struct db *first = pg_open(), *second = pg_open();
+
+    (void)state;
+    db_set_fence(first, &fence);
+    assert_int_equal(db_timeline(first), 0);
+    assert_int_equal(pg_int_on(first, "select 7"), 7);
+    assert_int_equal(db_timeline(first), 1);
+    assert_int_equal(db_fence_timeline(&fence), 1);
+    assert_false(db_timeline_is_young(first, 60000)); /* the first one is no change */
+    db_set_fence(second, &later);
+    assert_int_equal(insert(second, 1), ERR_DB_LOST);
+    db_set_fence(first, &later); /* another connection has seen a newer one meanwhile */
+    assert_int_equal(insert(first, 1), ERR_DB_LOST);
+    db_close(first);
+    db_close(second);
+}
+
 static void a_large_parameter_and_a_large_result_pass(void **state)
 {
     static const struct db_stmt repeat = {"repeat", "select $1::text || repeat('y', 3000000)", 1};
@@ -397,6 +453,8 @@ int main(int argc, char **argv)
         CASE(a_deadline_ends_a_call),
         CASE(a_server_that_hangs_does_not_hold_us),
         CASE(without_a_server_calls_fail_at_once),
+        CASE(a_silent_host_leaves_time_for_the_next),
+        CASE(an_older_timeline_is_not_used),
         CASE(a_large_parameter_and_a_large_result_pass),
         CASE(a_snapshot_is_one_and_read_only),
         CASE(scripts_run_whole_or_not_at_all),

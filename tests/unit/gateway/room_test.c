@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "broker/gateway/timeline.h"
 #include "tests/unit/gateway/world.h"
 
 /* ---- tests ---- */
@@ -281,6 +282,41 @@ static void an_ended_session_is_told_and_only_it(void **state)
     assert_false(world->sockets[1].closed);
 }
 
+static void a_new_timeline_begins_everything_anew(void **state)
+{
+    struct world *world = *state;
+
+    timeline_seen(&world->gateway, 1);
+    enter(connect_user(world, 0, 1), 10);
+    feed(world, 11, 14);
+    timeline_seen(&world->gateway, 1);
+    assert_false(world->sockets[0].closed);
+    timeline_seen(&world->gateway, 2); /* 13 and 14 are gone, and given out again */
+    assert_true(world->sockets[0].closed);
+    assert_int_equal(world->gateway.stats.timeline_changes, 1);
+    feed(world, 13, 13);
+    enter(connect_user(world, 1, 2), 12); /* while the other is still on its way out */
+    feed(world, 14, 14);
+    assert_string_equal(world->sockets[0].got, "11 12 13 14 ");
+    assert_string_equal(world->sockets[1].got, "13 14 ");
+}
+
+static void what_is_of_another_timeline_does_not_fit(void **state)
+{
+    struct world *world = *state;
+
+    assert_true(timeline_fits(&world->gateway, 3)); /* nothing is known here yet */
+    timeline_seen(&world->gateway, 1);
+    assert_true(timeline_fits(&world->gateway, 0)); /* the first is not named */
+    assert_true(timeline_fits(&world->gateway, 1));
+    assert_false(timeline_fits(&world->gateway, 2));
+    timeline_seen(&world->gateway, 2);
+    assert_false(timeline_fits(&world->gateway, 0));
+    assert_false(timeline_fits(&world->gateway, 1));
+    timeline_seen(&world->gateway, 1); /* never back */
+    assert_true(timeline_fits(&world->gateway, 2));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -303,6 +339,8 @@ int main(void)
         CASE(a_room_without_members_is_unsubscribed),
         CASE(blocked_authors_are_not_heard),
         CASE(an_ended_session_is_told_and_only_it),
+        CASE(a_new_timeline_begins_everything_anew),
+        CASE(what_is_of_another_timeline_does_not_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
