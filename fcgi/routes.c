@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fcgi/resources.h"
+#include "fcgi/uri.h"
 
 #define ROUTE_LOGOUT (ROUTE_AUTH | ROUTE_IGNORES_BODY)
 #define ROUTE_FAREWELL (ROUTE_AUTH | ROUTE_TAKES_BODY | ROUTE_SLOW)
@@ -103,10 +104,18 @@ struct route_match route_find(struct request *request)
     return match;
 }
 
+/* As long as the paths of slow routes may be. */
+#define SLOW_PATH_MAX 64
+
 bool route_is_slow(const char *method, struct span path)
 {
+    char decoded[SLOW_PATH_MAX * 3]; /* "%2F" */
+    size_t len;
+
+    if (path.len > sizeof decoded || !uri_decode(path, false, decoded, &len))
+        return false;
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if ((routes[i].flags & ROUTE_SLOW) && span_is(path, routes[i].pattern) &&
+        if ((routes[i].flags & ROUTE_SLOW) && span_is(span_make(decoded, len), routes[i].pattern) &&
             strcmp(method, method_name(routes[i].method)) == 0)
             return true;
     }

@@ -36,8 +36,8 @@ struct route_match {
  * of the table that fits wins, so "me" stands before "{username}". */
 struct route_match route_find(struct request *request);
 
-/* Is it a ROUTE_SLOW, by its method and its path (not decoded, without a query)? An encoded way to
- * write the path is not recognised; it merely waits among the others. */
+/* Is it a ROUTE_SLOW, by its method and its path (as it came, without a query)? In every way to
+ * write the path: who could choose where it waits could keep the others waiting. */
 bool route_is_slow(const char *method, struct span path);
 
 /* "METHOD /path auth|public", one a line, in table order. */

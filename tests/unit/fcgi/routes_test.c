@@ -127,6 +127,9 @@ static void test_the_slow_ones_are_those_that_hash(void **state)
     assert_true(route_is_slow("POST", SPAN_LIT("/api/v1/auth/signup")));
     assert_true(route_is_slow("PATCH", SPAN_LIT("/api/v1/users/me")));
     assert_true(route_is_slow("DELETE", SPAN_LIT("/api/v1/users/me")));
+    assert_true(route_is_slow("POST", SPAN_LIT("/api/v1/auth/%6cogi%6E")));
+    assert_true(route_is_slow("POST", SPAN_LIT("/%61%70%69/v1/auth/signup")));
+    assert_false(route_is_slow("POST", SPAN_LIT("/api/v1/auth/logi%6")));
     assert_false(route_is_slow("GET", SPAN_LIT("/api/v1/users/me")));
     assert_false(route_is_slow("GET", SPAN_LIT("/api/v1/auth/login")));
     assert_false(route_is_slow("POST", SPAN_LIT("/api/v1/auth/refresh")));
