@@ -20,7 +20,7 @@ void reader_init(struct reader *reader, int64_t user_id)
     list_init(&reader->devices);
 }
 
-void reader_release(struct reader *reader)
+static void free_stays(struct reader *reader)
 {
     size_t cursor = 0;
     void *stay;
@@ -28,6 +28,11 @@ void reader_release(struct reader *reader)
     while ((stay = idmap_next(&reader->stays, &cursor)))
         free(stay);
     idmap_release(&reader->stays);
+}
+
+void reader_release(struct reader *reader)
+{
+    free_stays(reader);
 }
 
 static struct stay *stay_open(struct reader *reader, int64_t room_id)
@@ -123,10 +128,33 @@ static void doubt(struct reader *reader)
     }
 }
 
+/* A row is told of once it is committed: a snapshot that was asked for since has it, as long as the
+ * database is the same one. */
+static bool is_late(struct reader *reader, const struct chat_admission *admission)
+{
+    if (!reader->known || admission->inbox_seq >= reader->inbox_seq) {
+        reader->old_loads = 0;
+        return false;
+    }
+    if (reader->loads == 0)
+        reader->old_loads++;
+    return reader->old_loads < READER_PATIENCE;
+}
+
+static void forget(struct reader *reader)
+{
+    free_stays(reader);
+    idmap_init(&reader->stays);
+    reader->inbox_seq = reader->wanted_seq = 0;
+    reader->old_loads = 0;
+}
+
 bool reader_load(struct reader *reader, const struct chat_admission *admission)
 {
-    if (reader->known && admission->inbox_seq < reader->inbox_seq)
+    if (is_late(reader, admission))
         return false;
+    if (reader->known && admission->inbox_seq < reader->inbox_seq)
+        forget(reader);
     list_rooms(reader, admission);
     finish_load(reader);
     reader->inbox_seq = admission->inbox_seq;

@@ -27,13 +27,14 @@ struct reader {
     int64_t inbox_seq;   /* the last row of the inbox that `stays` know of */
     int64_t wanted_seq;  /* the inbox is at least this far */
     int short_loads;     /* snapshots in a row in which the inbox was not that far */
+    int old_loads;       /* snapshots in a row that were older than what was known */
     int64_t snapshots;   /* how many there were */
     bool known;          /* there was one */
     bool asked;          /* somebody got VERDICT_ASK since the last snapshot */
     struct idmap stays;  /* struct stay by room */
     struct list devices; /* the caller's */
     int device_count;    /* the caller's */
-    int loads;           /* snapshots on their way; the caller's */
+    int loads;           /* further snapshots on their way; the caller's */
     bool load_failed;    /* the last one: the next round asks again; the caller's */
 };
 
@@ -41,7 +42,9 @@ struct reader {
 void reader_init(struct reader *reader, int64_t user_id);
 void reader_release(struct reader *reader);
 
-/* A snapshot. False: it is older than what is known already, and changed nothing. */
+/* A snapshot. False: it is older than what is known already, and changed nothing. When
+ * READER_PATIENCE in a row are (of those on their way at once, only the last counts), the database
+ * itself is older, from a backup, and all that was known is forgotten. */
 bool reader_load(struct reader *reader, const struct chat_admission *admission);
 
 /* A row of the user's inbox, and of a room's log that is about this user (subject). */

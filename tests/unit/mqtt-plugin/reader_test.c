@@ -175,6 +175,43 @@ static void a_row_that_was_never_written_is_not_waited_for(void **state)
     reader_release(&reader);
 }
 
+static void a_database_that_was_restored_is_believed(void **state)
+{
+    struct reader reader;
+
+    (void)state;
+    reader_init(&reader, ANN);
+    assert_true(load(&reader, 5, 10));
+    inbox(&reader, 6, EVENT_INBOX_LEFT, 11);
+    reader.loads = 2; /* that may all be from before the row */
+    for (int i = 0; i < 2 * READER_PATIENCE; i++)
+        assert_false(load(&reader, 5, 10));
+    reader.loads = 0;
+    for (int i = 1; i < READER_PATIENCE; i++)
+        assert_false(load(&reader, 2, 7));
+    reader_note(&reader, 9);
+    assert_true(load(&reader, 2, 7));
+    assert_false(reader_wants_load(&reader));
+    assert_int_equal(reader_judge(&reader, ROOM, 8), VERDICT_YES);
+    inbox(&reader, 3, EVENT_INBOX_LEFT, 9);
+    assert_int_equal(reader_judge(&reader, ROOM, 10), VERDICT_NO);
+    reader_release(&reader);
+}
+
+/* Only those in a row count. */
+static void late_snapshots_now_and_then_are_not_believed(void **state)
+{
+    struct reader reader;
+
+    (void)state;
+    reader_init(&reader, ANN);
+    for (int i = 0; i < 3 * READER_PATIENCE; i++) {
+        assert_true(load(&reader, 5 + i, 10 + i));
+        assert_false(load(&reader, 4 + i, 9 + i));
+    }
+    reader_release(&reader);
+}
+
 static void late_news_change_nothing(void **state)
 {
     struct reader reader;
@@ -235,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_lost_row_of_the_inbox_is_asked_about),
         cmocka_unit_test(a_row_that_was_never_written_is_not_waited_for),
         cmocka_unit_test(late_news_change_nothing),
+        cmocka_unit_test(a_database_that_was_restored_is_believed),
+        cmocka_unit_test(late_snapshots_now_and_then_are_not_believed),
         cmocka_unit_test(a_snapshot_does_not_undo_a_newer_row),
         cmocka_unit_test(stays_that_ended_are_forgotten),
     };
