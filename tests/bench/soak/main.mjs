@@ -49,6 +49,7 @@ function report(result) {
   }
   console.log(`\nafter the end ${result.left.connections} connections and ${result.left.descriptors} descriptors more than before`);
   for (const each of verdict.bad) console.log(`  ${each}`);
+  if (verdict.disturbed) console.log(`the machine's load average was ${result.machine.toFixed(1)} on ${os.cpus().length} CPUs: others had their share in the latency`);
   console.log(`verdict: ${verdict.flat ? 'flat' : 'NOT FLAT'}`);
 }
 
@@ -63,9 +64,13 @@ try {
 }
 report(result);
 const { series, samples, ...kept } = result;
-const machine = { cpus: os.cpus().length, model: os.cpus()[0]?.model, kernel: os.release(), node: process.version };
+const computer = { cpus: os.cpus().length, model: os.cpus()[0]?.model, kernel: os.release(), node: process.version };
 mkdirSync(values.out, { recursive: true });
-writeFileSync(path.join(values.out, 'soak.json'), `${JSON.stringify({ date: new Date().toISOString(), machine, ...kept, samples }, null, 1)}\n`);
+/* A line for each sample; hundredths are enough. */
+const round = (key, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value);
+const head = JSON.stringify({ date: new Date().toISOString(), computer, ...kept }, round, 1).slice(0, -2);
+const lines = samples.map((each) => `  ${JSON.stringify(each, round)}`).join(',\n');
+writeFileSync(path.join(values.out, 'soak.json'), `${head},\n "samples": [\n${lines}\n ]\n}\n`);
 writeFileSync(path.join(values.out, 'soak.svg'), plot(`${minutes} minutes at ${result.rate} sends/s with churn: ${result.verdict.flat ? 'flat' : 'not flat'}`, result.rows, series));
 console.log(`${path.join(values.out, 'soak.json')} and soak.svg`);
 process.exit(result.verdict.flat ? 0 : 1);

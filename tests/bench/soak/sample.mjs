@@ -1,5 +1,6 @@
 /* What the processes of an instance hold, over time. */
 import { readFileSync, readdirSync } from 'node:fs';
+import os from 'node:os';
 import { Session } from '../../integration/lib/psql.mjs';
 import { quantile } from '../../integration/lib/wait.mjs';
 
@@ -65,6 +66,7 @@ export class Sampler {
       p50: latencies.length ? quantile(latencies, 0.5) : null,
       p99: latencies.length ? quantile(latencies, 0.99) : null,
       busy,
+      load: os.loadavg()[0],
     };
     for (const [name, pid] of Object.entries(pids)) {
       sample.memory[name] = status(pid, 'VmRSS');

@@ -1,4 +1,5 @@
 /* A soak: load on an instance for a time, samples, and a verdict. What ./dev soak and its test run. */
+import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LIMITS, judge } from './judge.mjs';
 import { Load } from './load.mjs';
@@ -21,6 +22,7 @@ export const SETTINGS = {
 const SATURATE_S = 6;
 const LEFT_MS = 60_000; /* until what ended is gone */
 const LEFT_DESCRIPTORS = 10;
+const BUSY_MACHINE = 2; /* load average of a CPU above which others had a say in the latency */
 
 async function sampleFor(sampler, load, seconds, period, say) {
   const end = performance.now() + seconds * 1000;
@@ -49,7 +51,7 @@ async function afterwards(sampler, before) {
   }
 }
 
-function verdictOf(rows, load, left, busy) {
+function verdictOf(rows, load, left, { busy, machine }) {
   const { counts } = load;
   const bad = rows.filter(({ flat }) => !flat).map(({ name, rise, allowed, unit }) => `${name} rises by ${rise.toFixed(1)} ${unit} (${allowed.toFixed(1)} allowed)`);
   if (counts.lost) bad.push(`${counts.lost} deliveries were lost`);
@@ -59,7 +61,7 @@ function verdictOf(rows, load, left, busy) {
   if (counts.errors > 0.02 * (counts.sent + counts.cycles)) bad.push(`${counts.errors} errors`);
   if (left.connections > 0) bad.push(`${left.connections} connections were left`);
   if (left.descriptors > LEFT_DESCRIPTORS) bad.push(`${left.descriptors} descriptors were left`);
-  return { flat: bad.length === 0, bad, lowerBound: busy > 0.9 };
+  return { flat: bad.length === 0, bad, lowerBound: busy > 0.9, disturbed: machine > BUSY_MACHINE * os.cpus().length };
 }
 
 /**
@@ -86,14 +88,16 @@ export async function soak(instance, options, say = () => {}) {
     const left = await afterwards(sampler, before);
     const series = sampler.series();
     const rows = judge(series, LIMITS[options.limits]);
-    const busy = sampler.samples.reduce((sum, each) => sum + each.busy, 0) / sampler.samples.length;
-    const verdict = verdictOf(rows, load, left, busy);
+    const mean = (name) => sampler.samples.reduce((sum, each) => sum + each[name], 0) / sampler.samples.length;
+    const busy = mean('busy');
+    const machine = mean('load');
+    const verdict = verdictOf(rows, load, left, { busy, machine });
     if (!stillUp) {
       verdict.flat = false;
       verdict.bad.push('a process was started again');
     }
     return {
-      options, reached, rate, busy, counts: load.counts, problems: Object.fromEntries(load.problems),
+      options, reached, rate, busy, machine, counts: load.counts, problems: Object.fromEntries(load.problems),
       rows, left, verdict, series, samples: sampler.samples,
     };
   } finally {

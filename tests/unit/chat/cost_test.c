@@ -39,8 +39,8 @@
  * A tree over a million rows is two levels higher than one over ten, and rows that were on one page
  * are on a page each: a question may cost this much more. What walks more costs hundreds.
  */
-#define MOST_TIMES 2
-#define MOST_MORE 40
+#define MOST_TIMES 3
+#define MOST_MORE 30
 
 /* A filter may drop a few rows on the way: a reader's own messages, those of the blocked. */
 #define FILTERED_MAX 20
