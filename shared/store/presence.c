@@ -2,8 +2,10 @@
  * where else a user is. */
 #include "shared/store/presence.h"
 
-/* Users of dead brokers taken down at a time. */
+/* Users of dead brokers taken down at a time, and the rows that tell their rooms of it: at least
+ * one user, however many rooms it is in. */
 #define BURY_MAX 2000
+#define BURY_ROWS "10000"
 
 /* Any number, the same for all: "presence" in ASCII. */
 static const struct db_stmt lock = {
@@ -58,8 +60,14 @@ static const struct db_stmt condemn = {
 static const struct db_stmt bury = {
     .name = "presence_bury",
     .sql = "with dead as (select id from broker where lease_until = '-infinity'),"
-           " part as (select p.user_id, p.broker_id from presence p"
+           " first as (select p.user_id, p.broker_id from presence p"
            "  where p.broker_id in (select id from dead) limit $1),"
+           " counted as (select s.user_id, s.broker_id, sum(n.rooms) over w as rooms,"
+           "  row_number() over w as nth from first s cross join lateral (select count(*) as rooms"
+           "   from membership m where m.user_id = s.user_id and m.is_member) n"
+           "  window w as (order by s.user_id, s.broker_id)),"
+           " part as (select user_id, broker_id from counted"
+           "  where nth = 1 or rooms <= " BURY_ROWS "),"
            " cut as (delete from presence p using part"
            "  where p.user_id = part.user_id and p.broker_id = part.broker_id"
            "  returning p.user_id),"

@@ -111,6 +111,36 @@ static void the_dead_are_buried_once(void **state)
     assert_int_equal(pg_int("select count(*) from presence"), 1);
 }
 
+/* 50 users with 500 rooms each: a step has so many of them that its rows are bounded. */
+static void a_burial_is_bounded_by_what_it_tells(void **state)
+{
+    struct world *world = *state;
+    size_t told = 0;
+    int steps = 0;
+
+    pg_exec("insert into app_user (username, username_key) select 'u' || i, 'u' || i"
+            " from generate_series(1, 50) i;"
+            "insert into room (name, status, members) select i, 'PUBLIC', 50"
+            " from generate_series(1, 500) i;"
+            "insert into membership (room_id, user_id, is_member) select r.id, u.id, true"
+            " from room r, app_user u;"
+            "insert into broker values ('dead', '-infinity');"
+            "insert into presence select id, 'dead' from app_user");
+    for (bool more = true; more; steps++) {
+        struct chat_presence burial = {
+            .broker = "a", .bury = true, .lease_ms = LEASE, .max_members = 500};
+
+        assert_int_equal(chat_presence_step(world->db, &burial), ERR_OK);
+        assert_true(burial.row_count <= 10000);
+        told += burial.row_count;
+        more = burial.more;
+        chat_presence_release(&burial);
+    }
+    assert_int_equal(told, 50 * 500);
+    assert_int_equal(steps, 4); /* the last finds none, and takes the broker away */
+    assert_int_equal(pg_int("select count(*) from broker"), 0);
+}
+
 static void a_lease_that_has_ended_is_not_renewed(void **state)
 {
     struct world *world = *state;
@@ -151,7 +181,7 @@ int main(int argc, char **argv)
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
         T(the_first_and_the_last_count),     T(what_may_have_been_done_is_told_again),
         T(the_dead_are_buried_once),         T(a_lease_that_has_ended_is_not_renewed),
-        T(big_and_archived_rooms_have_none),
+        T(big_and_archived_rooms_have_none), T(a_burial_is_bounded_by_what_it_tells),
 #undef T
     };
 
