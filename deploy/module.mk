@@ -25,10 +25,12 @@ parley-setup: deploy/setup/parley-setup.in Makefile
 # The sites are made of the templates that ./dev up fills in: one broker on its usual port.
 exampledir = $(docdir)/examples
 lighttpdexampledir = $(exampledir)/lighttpd
-dist_lighttpdexample_DATA = deploy/lighttpd/parley.conf.in deploy/lighttpd/tls.conf
+dist_lighttpdexample_DATA = deploy/lighttpd/parley.conf.in deploy/lighttpd/tls.conf \
+	deploy/lighttpd/cgi.conf
 nodist_lighttpdexample_DATA = deploy/lighttpd/50-parley.conf
 apacheexampledir = $(exampledir)/apache
-dist_apacheexample_DATA = deploy/apache/parley.conf.in deploy/apache/tls.conf
+dist_apacheexample_DATA = deploy/apache/parley.conf.in deploy/apache/tls.conf \
+	deploy/apache/cgi.conf
 nodist_apacheexample_DATA = deploy/apache/parley.conf
 
 mosquittoexampledir = $(exampledir)/mosquitto

@@ -5,11 +5,11 @@
 #ifndef PARLEY_FCGI_APP_H
 #define PARLEY_FCGI_APP_H
 
+#include "fcgi/mqtt.h"
 #include "fcgi/request.h"
 #include "fcgi/response.h"
 #include "fcgi/stats.h"
 #include "shared/base/log.h"
-#include "shared/bus/bus.h"
 #include "shared/chat/chat.h"
 #include "shared/chat/read.h"
 
@@ -20,7 +20,7 @@
 struct app {
     const struct conf *conf;
     struct chat *chat;
-    struct bus_thread *bus;
+    struct mqtt *mqtt;
     struct db_fence *fence; /* of all connections to PostgreSQL */
     struct stats *stats;    /* the calling thread's own; NULL: nobody counts */
 };

@@ -2,12 +2,10 @@
 #include "fcgi/cgi.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include "shared/base/clock.h"
-
-#define MQTT_WAIT_MS 300
+#define BODY_MAX ((size_t)16 << 20)
 
 static const char *cgi_param(void *ctx, const char *name)
 {
@@ -15,14 +13,17 @@ static const char *cgi_param(void *ctx, const char *name)
     return getenv(name);
 }
 
+/* How much of the body was read is what `ctx` points to. */
 static ssize_t cgi_read(void *ctx, char *out, size_t len)
 {
+    size_t *taken = ctx;
     ssize_t got;
 
-    (void)ctx;
     do {
         got = read(STDIN_FILENO, out, len);
     } while (got < 0 && errno == EINTR);
+    if (got > 0)
+        *taken += (size_t)got;
     return got;
 }
 
@@ -47,22 +48,61 @@ static bool cgi_flush(void *ctx)
     return true;
 }
 
-/* The process is only just born: give MQTT a moment, so that what a write causes is live at once
- * and not with the brokers' next sweep, and so that /readyz tells the truth. */
-static void wait_for_mqtt(const struct app *app)
+/* What there is to read. Not to the end of standard input where the length is known: a web server
+ * need not end it (RFC 3875 section 4.2). */
+static size_t body_length(void)
 {
-    int64_t until = clock_mono_ms() + MQTT_WAIT_MS;
+    const char *length = getenv("CONTENT_LENGTH");
 
-    while (!bus_thread_is_connected(app->bus) && clock_mono_ms() < until)
-        poll(NULL, 0, 2);
+    if (length)
+        return strtoul(length, NULL, 10);
+    return getenv("HTTP_TRANSFER_ENCODING") ? BODY_MAX : 0;
 }
 
-void cgi_run(const struct app *app)
+/* A web server that hands the body over through a socket loses the answer if some of it was not
+ * read: take the rest, within what web servers let through. */
+static void discard_body(size_t taken)
 {
-    static const struct transport transport = {cgi_param, cgi_read, cgi_write, cgi_flush, NULL};
+    size_t length = body_length();
+    char piece[16384];
+
+    if (length > BODY_MAX)
+        length = BODY_MAX;
+    while (taken < length) {
+        size_t left = length - taken;
+
+        if (cgi_read(&taken, piece, left < sizeof piece ? left : sizeof piece) <= 0)
+            return;
+    }
+}
+
+/* The answer is complete: let the client have it. What is still to be done is not waited for. */
+static void end_answer(void)
+{
+    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0 || dup2(nowhere, STDOUT_FILENO) < 0 ||
+        dup2(nowhere, STDERR_FILENO) < 0)
+        close(STDOUT_FILENO);
+    if (nowhere > STDERR_FILENO)
+        close(nowhere);
+}
+
+bool cgi_run(const struct app *app)
+{
+    size_t taken = 0;
+    const struct transport transport = {.param = cgi_param,
+                                        .read = cgi_read,
+                                        .write = cgi_write,
+                                        .flush = cgi_flush,
+                                        .ctx = &taken,
+                                        .redirects = true};
     struct db *db = app_open_db(app);
 
-    wait_for_mqtt(app);
-    app_dispatch(app, db, &transport);
+    bool complete = app_dispatch(app, db, &transport);
+    discard_body(taken);
+    if (complete)
+        end_answer();
     db_close(db);
+    return complete;
 }

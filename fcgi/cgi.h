@@ -5,7 +5,7 @@
 
 #include "fcgi/app.h"
 
-/* Answer the request; the process is to end afterwards. */
-void cgi_run(const struct app *app);
+/* Answer the request; the process is to end afterwards. False: the answer broke off. */
+bool cgi_run(const struct app *app);
 
 #endif

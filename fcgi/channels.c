@@ -30,8 +30,8 @@ void channels_create(struct call *call)
 
     if (command_run(call, command, buf_span(&call->request->body))) {
         bool existed = chat_command_is_replay(command);
-        command_location(call, span_of(chat_command_room(command)->name), 0);
         command_resource(call, command, existed ? 200 : 201);
+        command_location(call, span_of(chat_command_room(command)->name), 0);
     }
     chat_command_free(command);
 }

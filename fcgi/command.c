@@ -72,6 +72,8 @@ void command_location(struct call *call, struct span room, int64_t seq)
 {
     struct buf path;
 
+    if (call->response->status == 200 && call->request->transport->redirects)
+        return;
     buf_init(&path, 8192);
     buf_add_str(&path, API_BASE "/channels/");
     uri_encode(room, &path);

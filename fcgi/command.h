@@ -14,7 +14,8 @@ bool command_run(struct call *call, struct chat_command *command, struct span bo
 /* The command's resource as the body, with `status`. */
 void command_resource(struct call *call, const struct chat_command *command, int status);
 
-/* Location: the channel's, or with seq > 0 the message's address. */
+/* Location: the channel's, or with seq > 0 the message's address. After command_resource: a 200 has
+ * none where the web server would take it for a redirect. */
 void command_location(struct call *call, struct span room, int64_t seq);
 
 #endif

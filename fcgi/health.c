@@ -15,7 +15,7 @@ void health_ready(struct call *call)
 {
     db_set_deadline(call->db, clock_mono_ms() + PROBE_MS);
     bool postgres = chat_ping(call->db) == ERR_OK;
-    bool mqtt = bus_thread_probe(call->app->bus, PROBE_MS);
+    bool mqtt = mqtt_probe(call->app->mqtt, PROBE_MS);
 
     if (postgres && mqtt) {
         buf_add_str(&call->response->body, "{\"status\":\"ready\"}");

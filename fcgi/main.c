@@ -12,7 +12,6 @@
 #include "fcgi/routes.h"
 #include "fcgi/worker.h"
 #include "shared/base/log.h"
-#include "shared/base/random.h"
 
 #define SECRET_MIN 32
 
@@ -22,6 +21,8 @@ struct arguments {
     bool help;
 };
 
+/* The arguments of a CGI program are the client's: web servers make them of a query without "="
+ * (RFC 3875 section 4.4). They are not looked at. */
 static bool parse_arguments(int argc, char **argv, struct arguments *out)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -31,6 +32,8 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out)
     int option;
 
     out->config = getenv("PARLEY_CONFIG");
+    if (getenv("GATEWAY_INTERFACE"))
+        return true;
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         if (option == 'c')
             out->config = optarg;
@@ -79,22 +82,6 @@ static bool load(const char *path, struct conf **conf)
         log_open("parley-fcgi", level, conf_bool(*conf, CONF_LOG_JSON));
     buf_release(&problem);
     return !err;
-}
-
-static struct bus_thread *open_bus(const struct conf *conf)
-{
-    char unique[RANDOM_ID_SIZE], client_id[64];
-
-    random_id(unique);
-    snprintf(client_id, sizeof client_id, "parley-fcgi-%s", unique);
-    const struct bus_options options = {.host = conf_str(conf, CONF_MQTT_HOST),
-                                        .port = (int)conf_int(conf, CONF_MQTT_PORT),
-                                        .username = conf_str(conf, CONF_MQTT_USERNAME),
-                                        .password = conf_str(conf, CONF_MQTT_PASSWORD),
-                                        .client_id = client_id,
-                                        .keepalive_s = (int)conf_int(conf, CONF_MQTT_KEEPALIVE_S),
-                                        .inflight = (int)conf_int(conf, CONF_MQTT_INFLIGHT)};
-    return bus_thread_new(&options, options.inflight);
 }
 
 /* What main has for the whole run. */
@@ -173,13 +160,14 @@ static int run(const struct process *process)
         return 1;
     }
     struct db_fence fence = {0};
-    struct app app = {.conf = conf, .chat = chat_new(conf), .bus = open_bus(conf), .fence = &fence};
+    struct app app = {
+        .conf = conf, .chat = chat_new(conf), .mqtt = mqtt_new(conf, cgi_request), .fence = &fence};
     int code = 0;
     if (cgi_request)
-        cgi_run(&app);
+        code = cgi_run(&app) ? 0 : 1;
     else
         code = serve_fastcgi(&app, process);
-    bus_thread_free(app.bus);
+    mqtt_free(app.mqtt);
     chat_free(app.chat);
     return code;
 }

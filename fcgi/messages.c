@@ -68,8 +68,8 @@ void messages_send(struct call *call)
         chat_command_preset(command, CHAT_FIELD_NONCE, nonce);
     if (command_run(call, command, buf_span(&call->request->body))) {
         bool seen = chat_command_is_replay(command);
-        command_location(call, call->request->args[0], chat_command_seq(command));
         command_resource(call, command, seen ? 200 : 201);
+        command_location(call, call->request->args[0], chat_command_seq(command));
     }
     chat_command_free(command);
 }

@@ -36,7 +36,7 @@ void worker_metrics_fill(void *arg, struct buf *out)
 
     metrics_process(out, metrics_open_fds());
     metrics_gauge(out, "mqtt_connected", "1 if connected to the MQTT broker.",
-                  bus_thread_is_connected(metrics->app->bus));
+                  mqtt_is_connected(metrics->app->mqtt));
     worker_pool_metrics(metrics->pool, out);
     refusal_metrics(metrics->app->chat, out);
 }

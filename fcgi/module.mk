@@ -18,6 +18,7 @@ libparley_fcgi_a_SOURCES = \
 	fcgi/health.c \
 	fcgi/lane.c fcgi/lane.h \
 	fcgi/stats.c fcgi/stats.h \
+	fcgi/mqtt.c fcgi/mqtt.h \
 	fcgi/metrics.c fcgi/metrics.h \
 	fcgi/metrics_listener.c fcgi/metrics_listener.h \
 	fcgi/worker.c fcgi/worker.h \

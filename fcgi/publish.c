@@ -23,5 +23,5 @@ static void publish_one(struct bus_thread *bus, const struct event *committed, u
 void app_publish(const struct call *call, const struct event_list *events)
 {
     for (size_t i = 0; i < events->count; i++)
-        publish_one(call->app->bus, &events->items[i], db_timeline(call->db));
+        publish_one(mqtt_bus(call->app->mqtt), &events->items[i], db_timeline(call->db));
 }

@@ -6,7 +6,7 @@
 /* News that nobody would hear are refused; rows are delivered in any case. */
 static bool reaches_nobody(const struct call *call, const struct chat_publication *publication)
 {
-    return !publication->durable && !bus_thread_is_connected(call->app->bus);
+    return !publication->durable && !mqtt_is_connected(call->app->mqtt);
 }
 
 static int status_of(const struct chat_publication *publication)

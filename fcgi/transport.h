@@ -20,6 +20,9 @@ struct transport {
     /* Let go what was written so far; false: the client is gone. */
     bool (*flush)(void *ctx);
     void *ctx;
+    /* The web server takes a 200 with "Location: /path" for a redirect of its own and answers with
+     * what is there (RFC 3875 section 6.2.2). */
+    bool redirects;
 };
 
 #endif

@@ -107,7 +107,11 @@ static void exchange_free(struct exchange *exchange)
 
 static struct transport transport_of(struct exchange *exchange)
 {
-    return (struct transport){fcgx_param, fcgx_read, fcgx_write, fcgx_flush, &exchange->request};
+    return (struct transport){.param = fcgx_param,
+                              .read = fcgx_read,
+                              .write = fcgx_write,
+                              .flush = fcgx_flush,
+                              .ctx = &exchange->request};
 }
 
 static void end(struct exchange *exchange, bool complete)

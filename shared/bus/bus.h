@@ -47,6 +47,7 @@ struct bus_options {
     const char *client_id; /* unique among all parley processes */
     int keepalive_s;
     int inflight;
+    bool keep_first; /* bus_thread: what is published before it is first connected waits for that */
 };
 
 struct bus_handlers {
@@ -98,7 +99,7 @@ bool bus_probe_answered(const struct bus *bus);
 /*
  * For processes without a loop (parley-fcgi): a thread that owns a publish-only bus. Any thread may
  * publish: the message is copied into a bounded queue (`limit` messages), never waits; ERR_FULL
- * when full or not connected.
+ * when full or not connected (but see keep_first).
  */
 struct bus_thread;
 struct bus_thread *bus_thread_new(const struct bus_options *options, int limit);

@@ -36,6 +36,7 @@ struct bus_thread {
     pthread_t thread;
     int event_fd;
     atomic_bool connected;
+    atomic_bool keeps;    /* keep_first, and it was not connected yet */
     pthread_mutex_t lock; /* guards what follows */
     struct publish **ring;
     size_t limit, head, count;
@@ -63,6 +64,14 @@ static void thread_state(void *app, bool connected)
     struct bus_thread *thread = app;
 
     atomic_store(&thread->connected, connected);
+    if (connected)
+        atomic_store(&thread->keeps, false);
+}
+
+/* Is there, or will there perhaps be, a connection for what is in the queue? */
+static bool has_hope(const struct bus_thread *thread)
+{
+    return bus_is_connected(thread->bus) || atomic_load(&thread->keeps);
 }
 
 static const struct bus_handlers handlers = {.state = thread_state, .wake = thread_wake};
@@ -133,8 +142,8 @@ static void drain(struct bus_thread *thread)
     while ((publish = queue_first(thread)) != NULL) {
         enum err err = bus_publish(thread->bus, publish->topic, publish->payload, publish->props,
                                    publish->prop_count, publish->qos);
-        if (err == ERR_FULL && bus_is_connected(thread->bus))
-            return; /* too many unacknowledged: goes on with the next PUBACK */
+        if (err == ERR_FULL && has_hope(thread))
+            return; /* too many unacknowledged: goes on with the next PUBACK, or once connected */
         queue_drop_first(thread);
     }
 }
@@ -202,7 +211,7 @@ static void flush(struct bus_thread *thread)
     int64_t until = clock_mono_ms() + FLUSH_MS;
 
     drain(thread);
-    while (bus_is_connected(thread->bus) && clock_mono_ms() < until &&
+    while (has_hope(thread) && clock_mono_ms() < until &&
            (queue_first(thread) || bus_inflight(thread->bus) > 0))
         turn(thread);
 }
@@ -237,6 +246,7 @@ struct bus_thread *bus_thread_new(const struct bus_options *options, int limit)
     thread->probed_ms = thread->vain_ms = -PROBE_GOOD_MS;
     snprintf(topic, sizeof topic, "parley/v1/brokers/%s", options->client_id);
     thread->probe_topic = mem_strdup(topic);
+    atomic_init(&thread->keeps, options->keep_first);
     thread->bus = bus_new(options, &handlers, thread);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
@@ -300,7 +310,7 @@ bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms)
 enum err bus_thread_publish(struct bus_thread *thread, const char *topic, struct span payload,
                             const struct bus_prop *props, int prop_count, int qos)
 {
-    if (!bus_thread_is_connected(thread))
+    if (!bus_thread_is_connected(thread) && !atomic_load(&thread->keeps))
         return ERR_FULL;
     if (prop_count > BUS_PROPS_MAX)
         prop_count = BUS_PROPS_MAX;

@@ -450,6 +450,31 @@ static void test_thread_publishes_and_flushes(void **state)
     peer_close(&a);
 }
 
+static void test_thread_keeps_what_is_published_before_it_is_connected(void **state)
+{
+    struct bus_options options = options_for("thread-keeps");
+    struct peer a;
+
+    (void)state;
+    options.keep_first = true;
+    peer_open(&a, "keeps-listener");
+    peer_subscribe(&a, "t", 0);
+    struct bus_thread *thread = bus_thread_new(&options, 100);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(bus_thread_publish(thread, "t", SPAN_LIT("x"), NULL, 0, 1), ERR_OK);
+    bus_thread_free(thread);
+    PUMP(&a, NULL, a.received == 20);
+    peer_close(&a);
+
+    options.host = "192.0.2.1"; /* RFC 5737: documentation only */
+    int64_t before = clock_mono_ms();
+    thread = bus_thread_new(&options, 1);
+    assert_int_equal(bus_thread_publish(thread, "t", SPAN_LIT("x"), NULL, 0, 1), ERR_OK);
+    assert_int_equal(bus_thread_publish(thread, "t", SPAN_LIT("x"), NULL, 0, 1), ERR_FULL);
+    bus_thread_free(thread);
+    assert_true(clock_mono_ms() - before < PATIENCE_MS);
+}
+
 static void test_thread_refuses_when_full_or_not_connected(void **state)
 {
     struct bus_options options = options_for("thread-full");
@@ -518,6 +543,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_connecting_does_not_block_and_may_be_abandoned),
         cmocka_unit_test(test_works_with_descriptors_past_1024),
         cmocka_unit_test(test_thread_publishes_and_flushes),
+        cmocka_unit_test(test_thread_keeps_what_is_published_before_it_is_connected),
         cmocka_unit_test(test_thread_refuses_when_full_or_not_connected),
         cmocka_unit_test(test_a_probe_goes_through_or_not),
     };

@@ -66,7 +66,11 @@ static inline void fake_init(struct fake *fake, const char *const *params, struc
 {
     *fake = (struct fake){.params = params, .body = body, .writes_left = -1};
     buf_init(&fake->out, BUF_MAX_DEFAULT);
-    fake->transport = (struct transport){fake_param, fake_read, fake_write, fake_flush, fake};
+    fake->transport = (struct transport){.param = fake_param,
+                                         .read = fake_read,
+                                         .write = fake_write,
+                                         .flush = fake_flush,
+                                         .ctx = fake};
 }
 
 static inline void fake_release(struct fake *fake)
