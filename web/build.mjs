@@ -3,6 +3,7 @@
 //   /api         Swagger UI over our own copy of the description
 //   /api/events  the events, from docs/asyncapi.yaml
 //   /api-yaml    swagger.yaml as it is;  /api-json  the same as JSON
+//   third-party.txt  the licences of what is not ours
 //   errors/      bodies for what lighttpd refuses itself under /api/v1
 import fs from "node:fs";
 import path from "node:path";
@@ -55,6 +56,17 @@ copy(path.join(web, "api.html"), "api/index.html");
 copy(path.join(web, "api.js"), "api/api.js");
 for (const name of ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"])
   copy(path.join(swaggerUi, name), `api/${name}`);
+
+// Their licences want to go where they go.
+put("third-party.txt", [
+  ["js/socket.io.min.js", "socket.io-client", ["LICENSE"]],
+  ["api/swagger-ui*", "swagger-ui-dist", ["NOTICE", "LICENSE", "swagger-ui-bundle.js.LICENSE.txt"]],
+].map(([what, name, files]) => {
+  const folder = path.join(web, "node_modules", name);
+  const { version } = JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
+  const texts = files.map((file) => fs.readFileSync(path.join(folder, file), "utf8").trim());
+  return [`${what}: ${name} ${version}`, ...texts].join("\n\n");
+}).join("\n\n\n") + "\n");
 
 const yaml = fs.readFileSync(path.join(web, "..", "swagger.yaml"), "utf8");
 put("api/openapi.yaml", yaml);

@@ -172,7 +172,7 @@ check_setup()
 check_shell()
 {
     check_head "scripts"
-    check_one "shellcheck" shellcheck -x "$ROOT/dev" "$ROOT/.ci/run" "$LIB"/*.sh
+    check_one "shellcheck" shellcheck -x "$ROOT/dev" "$ROOT/.ci/run" "$LIB"/*.sh "$ROOT"/deploy/setup/*.in
     check_one "shellcheck, the benchmarks' peers" \
         shellcheck -x "$ROOT"/tests/bench/peers/*/prepare "$ROOT"/tests/bench/peers/*/run
     check_one "clang-format" format_main --check
@@ -198,6 +198,7 @@ check_system()
     check_runner "Socket.IO conformance" "$conformance" fast --test-reporter=spec
     check_node "documents" "$ROOT"/tests/documents/*.test.mjs
     check_node "the dev command" "$ROOT"/tests/dev/*.test.mjs
+    check_node "packages" "$ROOT"/tests/packages/*.test.mjs
     check_runner "integration tests" node "$runner" --spec
     check_node "browser tests" "$ROOT"/tests/browser/*.test.mjs
     check_node "fault tests" --test-concurrency=2 "$ROOT"/tests/faults/*.test.mjs
