@@ -96,7 +96,10 @@ static enum err authenticate(struct call *call)
 
     if (!span_present(token))
         return ERR_UNAUTHENTICATED;
-    return chat_authenticate(call->app->chat, token, call->request->address, &call->actor);
+    enum err err = chat_authenticate(call->app->chat, token, call->request->address, &call->actor);
+    if (!err && call->actor.user_id == 0)
+        err = chat_identify(call->app->chat, call->db, token, call->request->address, &call->actor);
+    return err;
 }
 
 static enum err authenticate_key(struct call *call)

@@ -26,7 +26,7 @@ libparley_fcgi_a_SOURCES = \
 
 FCGI_STACK = libparley-fcgi.a libparley-chat.a libparley-store.a libparley-db.a \
 	libparley-bus.a libparley-auth.a libparley-base.a \
-	$(FCGI_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+	$(FCGI_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
 
 FCGI_TEST_LIBS = libparley-fcgi.a libparley-base.a $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/fcgi/lane_test

@@ -10,8 +10,25 @@
 #include "broker/gateway/recovery.h"
 #include "broker/gateway/typing.h"
 #include "broker/gateway/user.h"
+#include "shared/base/clock.h"
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
+
+static void on_expiry(void *arg)
+{
+    client_deny(arg, ERR_TOKEN_EXPIRED, "Your token has expired.");
+}
+
+/* Tokens of an outside issuer are all that such a user's connection rests on. */
+static void start_expiry(struct client *client)
+{
+    int64_t left_us = client->actor.expires_us - clock_wall_us();
+
+    if (client->actor.expires_us == 0)
+        return;
+    client->expiry = loop_timer_new(client->gateway->loop, on_expiry, client);
+    loop_timer_start(client->expiry, left_us > 0 ? left_us / 1000 + 1 : 1, 0);
+}
 
 struct client *client_new(struct gateway *gateway, struct sio_socket *socket,
                           const struct chat_actor *actor)
@@ -27,6 +44,7 @@ struct client *client_new(struct gateway *gateway, struct sio_socket *socket,
     client->user = user_open(gateway, actor->user_id);
     user_add(client->user, client);
     sio_socket_set_data(socket, client);
+    start_expiry(client);
     return client;
 }
 
@@ -49,6 +67,9 @@ void client_gone(struct client *client, bool recoverable)
     recovery_client_gone(client, recoverable);
     client->state = CLIENT_GONE;
     client->socket = NULL;
+    if (client->expiry)
+        loop_timer_free(client->expiry);
+    client->expiry = NULL;
     connect_cancel(client);
     command_drop_waiting(client);
     while (client->room_count > 0)

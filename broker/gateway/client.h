@@ -39,6 +39,7 @@ struct client {
     int refs;
     struct log_context log; /* what the log says of its work */
     struct chat_actor actor;
+    struct loop_timer *expiry; /* NULL: it stays for as long as its session lives */
 };
 
 /* For a socket under admission; sets the socket's data. One reference is the socket's. */

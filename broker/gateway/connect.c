@@ -13,6 +13,7 @@
 #include "broker/gateway/backlog.h"
 #include "broker/gateway/claim.h"
 #include "broker/gateway/gateway.h"
+#include "broker/gateway/identify.h"
 #include "broker/gateway/presence.h"
 #include "broker/gateway/relay.h"
 #include "broker/gateway/restore.h"
@@ -352,8 +353,12 @@ static struct span token_of(struct gateway *gateway, struct sio_socket *socket, 
     return SPAN_NONE;
 }
 
+static void connect_as(struct sio_socket *socket, struct span auth, enum err err,
+                       const struct chat_actor *actor);
+
+/* *waiting: connect_as is called later. */
 static enum err authenticate(struct gateway *gateway, struct sio_socket *socket, struct span auth,
-                             struct chat_actor *actor)
+                             struct chat_actor *actor, bool *waiting)
 {
     struct buf buf;
     struct span token;
@@ -363,6 +368,9 @@ static enum err authenticate(struct gateway *gateway, struct sio_socket *socket,
     token = token_of(gateway, socket, auth, &buf);
     if (span_present(token) && buf_ok(&buf))
         err = chat_authenticate(gateway->chat, token, sio_socket_address(socket), actor);
+    *waiting = err == ERR_OK && actor->user_id == 0;
+    if (*waiting)
+        err = identify_begin(gateway, socket, auth, token, connect_as);
     buf_release(&buf);
     return err;
 }
@@ -373,13 +381,20 @@ static void deny_crowd(struct client *client)
     client_deny(client, ERR_RATE_LIMITED, "You have too many connections.");
 }
 
-void connect_begin(struct sio_socket *socket, struct span auth)
+/* Who it is, is known; or that it is nobody, or that it cannot be known now. */
+static void connect_as(struct sio_socket *socket, struct span auth, enum err err,
+                       const struct chat_actor *actor)
 {
     struct gateway *gateway = sio_socket_app(socket);
-    struct connecting *c = mem_alloc(sizeof *c);
+    struct connecting *c;
     struct client *client;
-    enum err err = authenticate(gateway, socket, auth, &c->actor);
 
+    if (err != ERR_OK && err != ERR_UNAUTHENTICATED && err != ERR_TOKEN_EXPIRED) {
+        sio_close(socket); /* no 41, so that the client comes back */
+        return;
+    }
+    c = mem_alloc(sizeof *c);
+    c->actor = *actor;
     c->auth = mem_span_dup(auth);
     if (err == ERR_OK)
         err = chat_connect_options_parse(span_make(c->auth, auth.len), &c->options);
@@ -408,12 +423,24 @@ void connect_begin(struct sio_socket *socket, struct span auth)
         find_session(c);
 }
 
+void connect_begin(struct sio_socket *socket, struct span auth)
+{
+    struct chat_actor actor = {.user_id = 0};
+    bool waiting = false;
+    enum err err = authenticate(sio_socket_app(socket), socket, auth, &actor, &waiting);
+
+    if (!waiting || err != ERR_OK)
+        connect_as(socket, auth, err, &actor);
+}
+
 void connect_end(struct sio_socket *socket, enum sio_reason reason)
 {
     struct client *client = sio_socket_data(socket);
 
-    if (!client)
+    if (!client) {
+        identify_cancel(sio_socket_app(socket), socket);
         return;
+    }
     log_event(LOG_DEBUG, "client_gone", "connection=%llu user=%lld reason=\"%s\"",
               (unsigned long long)client->log.connection, (long long)client->actor.user_id,
               sio_reason_name(reason));

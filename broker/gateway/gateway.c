@@ -6,6 +6,7 @@
 #include "broker/gateway/command.h"
 #include "broker/gateway/connect.h"
 #include "broker/gateway/expiry.h"
+#include "broker/gateway/identify.h"
 #include "broker/gateway/indexer.h"
 #include "broker/gateway/presence.h"
 #include "broker/gateway/probe.h"
@@ -90,6 +91,7 @@ static void make_pools(struct gateway *gateway)
 {
     const struct conf *conf = gateway->conf;
 
+    list_init(&gateway->identifying);
     gateway->readers =
         make_pool(gateway, "readers", conf_int(conf, CONF_BROKER_READERS), CONF_LIMIT_QUEUE, true);
     gateway->commanders = make_pool(gateway, "commanders", conf_int(conf, CONF_BROKER_COMMANDERS),
@@ -218,6 +220,7 @@ void gateway_stop(struct gateway *gateway)
     pool_free(gateway->commanders);
     pool_free(gateway->hashers);
     pool_free(gateway->readers);
+    identify_release(gateway);
     livelog_sweep_empty(gateway);
     loop_defer_cancel(gateway->loop, &gateway->sweep_empty);
     if (gateway->drain_timer)

@@ -73,7 +73,8 @@ struct gateway {
     struct typing *typing;
     struct presence *presence; /* NULL: turned off */
     struct app_events *app_events;
-    struct list empty; /* livelogs that may go at the end of the turn */
+    struct list identifying; /* identify.c's */
+    struct list empty;       /* livelogs that may go at the end of the turn */
     struct loop_defer sweep_empty;
     int gap_events;                 /* BROKER_GAP_WAIT_EVENTS */
     char id[64];                    /* this broker's name */

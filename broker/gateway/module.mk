@@ -13,6 +13,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/expiry.c broker/gateway/expiry.h \
 	broker/gateway/device.c broker/gateway/device.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
+	broker/gateway/identify.c broker/gateway/identify.h \
 	broker/gateway/indexer.c broker/gateway/indexer.h \
 	broker/gateway/livelog.c broker/gateway/livelog.h \
 	broker/gateway/metrics.c broker/gateway/metrics.h \
@@ -50,31 +51,31 @@ check_PROGRAMS += tests/unit/gateway/room_test
 tests_unit_gateway_room_test_SOURCES = tests/unit/gateway/room_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_room_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
-	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(INIH_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/recovery_test
 tests_unit_gateway_recovery_test_SOURCES = tests/unit/gateway/recovery_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_recovery_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
-	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(INIH_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/presence_test
 tests_unit_gateway_presence_test_SOURCES = tests/unit/gateway/presence_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_presence_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
-	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(INIH_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/news_test
 tests_unit_gateway_news_test_SOURCES = tests/unit/gateway/news_test.c \
 	tests/unit/gateway/world.c tests/unit/gateway/world.h
 tests_unit_gateway_news_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a \
-	$(INIH_LIBS) $(SODIUM_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(INIH_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 sbin_PROGRAMS += parley-broker
 parley_broker_SOURCES = broker/gateway/main.c
 parley_broker_LDADD = libparley-gateway.a libsio-sio.a libsio-net.a libsio-sio.a libsio-eio.a \
 	libparley-chat.a libparley-store.a libparley-db.a libparley-bus.a libparley-auth.a libparley-base.a \
-	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(MOSQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
 
 # What the metrics cost; by hand.
 EXTRA_PROGRAMS += tests/bench/metrics_bench

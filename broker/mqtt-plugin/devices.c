@@ -188,6 +188,10 @@ enum err devices_connect(struct devices *devices, struct mosquitto *client, cons
     err = chat_authenticate(devices->chat, span_of(password), address ? address : "", &actor);
     if (err != ERR_OK)
         return err;
+    if (actor.user_id == 0) {
+        worker_identify(devices->worker, devices->chat, password);
+        return ERR_UNAVAILABLE; /* sent away, and known when it comes back */
+    }
     if (strcmp(actor.username, username) != 0 || !topic_client_id_fits(client_id, username) ||
         !mosquitto_client_clean_session(client))
         return ERR_FORBIDDEN;
@@ -294,8 +298,16 @@ bool device_may_publish(struct devices *devices, const struct device *device, co
 
 /* ---- reading ---- */
 
+/* Its token of an outside issuer; a round sends it away. */
+static bool has_expired(const struct device *device)
+{
+    return device->actor.expires_us != 0 && clock_wall_us() >= device->actor.expires_us;
+}
+
 static enum verdict judge(struct device *device, struct topic topic, int64_t seq)
 {
+    if (has_expired(device))
+        return VERDICT_NO;
     switch (topic.kind) {
     case TOPIC_ROOM:
         if (seq == 0)
@@ -513,7 +525,7 @@ static void on_heads(struct devices *devices)
  * while ago: it may have run out, or been ended by hand. */
 static bool is_due(const struct device *device, int64_t now_ms)
 {
-    return !device->verified || now_ms - device->check_ms >= RECHECK_MS ||
+    return !device->verified || has_expired(device) || now_ms - device->check_ms >= RECHECK_MS ||
            (reader_wants_load(device->reader) && device->reader->loads == 0);
 }
 

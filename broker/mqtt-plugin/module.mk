@@ -18,7 +18,7 @@ parley_devices_so_SOURCES = \
 parley_devices_so_LDFLAGS = -shared -pthread $(BUILD_LDFLAGS) -Wl,--exclude-libs,ALL
 parley_devices_so_LDADD = libparley-mqtt-plugin.a libparley-chat.a libparley-store.a libparley-db.a \
 	libparley-auth.a libparley-base.a \
-	$(MOSQ_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+	$(MOSQ_LIBS) $(JSONC_LIBS) $(PQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
 
 check_PROGRAMS += tests/unit/mqtt-plugin/topic_test
 tests_unit_mqtt_plugin_topic_test_SOURCES = tests/unit/mqtt-plugin/topic_test.c

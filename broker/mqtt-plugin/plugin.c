@@ -34,7 +34,8 @@ static int on_auth(int event, void *data, void *app)
         return MOSQ_ERR_SUCCESS;
     log_event(LOG_INFO, "device_refused", "address=%s code=%s",
               mosquitto_client_address(auth->client), err_code(err));
-    return MOSQ_ERR_AUTH;
+    /* Of these mosquitto answers the first and closes without an answer after the second. */
+    return err == ERR_UNAVAILABLE ? MOSQ_ERR_UNKNOWN : MOSQ_ERR_AUTH;
 }
 
 static bool may(struct device *device, const struct mosquitto_evt_acl_check *check)

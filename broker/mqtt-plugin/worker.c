@@ -38,6 +38,9 @@ struct worker {
 void load_free(struct load *load)
 {
     chat_admission_release(&load->admission);
+    if (load->token)
+        explicit_bzero(load->token, strlen(load->token));
+    free(load->token);
     free(load);
 }
 
@@ -47,7 +50,11 @@ static void answer(struct worker *worker, struct load *load)
 {
     struct chat_connect_options options = {.history = 0, .since = SPAN_NONE};
 
-    load->err = chat_admit(worker->chat, worker->db, &load->actor, &options, &load->admission);
+    if (load->token)
+        load->err =
+            chat_identify(load->identified_in, worker->db, span_of(load->token), "", &load->actor);
+    else
+        load->err = chat_admit(worker->chat, worker->db, &load->actor, &options, &load->admission);
     pthread_mutex_lock(&worker->lock);
     list_append(&worker->answered, &load->node);
     pthread_mutex_unlock(&worker->lock);
@@ -221,6 +228,15 @@ void worker_ask(struct worker *worker, struct load *load)
         list_append(&worker->answered, &load->node);
     }
     pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_identify(struct worker *worker, struct chat *chat, const char *token)
+{
+    struct load *load = mem_alloc(sizeof *load);
+
+    load->token = mem_strdup(token);
+    load->identified_in = chat;
+    worker_ask(worker, load);
 }
 
 struct load *worker_take(struct worker *worker)

@@ -17,7 +17,9 @@ struct load {
     struct list node;
     uint64_t device; /* whose it is: a number of the loop's */
     struct chat_actor actor;
-    enum err err; /* ERR_UNAUTHENTICATED: the session has ended */
+    char *token;                /* not NULL: who it is of is to be found out, nothing else */
+    struct chat *identified_in; /* whose chat_authenticate knows it afterwards */
+    enum err err;               /* ERR_UNAUTHENTICATED: the session has ended */
     struct chat_admission admission;
 };
 void load_free(struct load *load);
@@ -32,6 +34,10 @@ void worker_free(struct worker *worker);
 /* Have it answered; it is the worker's until it comes back: with ERR_UNAVAILABLE at once, if
  * limits.queue wait already. */
 void worker_ask(struct worker *worker, struct load *load);
+
+/* Have it found out whose token of an outside issuer this is; `chat` knows it afterwards. mosquitto
+ * cannot wait for the answer: it comes as a load of device 0. */
+void worker_identify(struct worker *worker, struct chat *chat, const char *token);
 
 /* The next answer, or NULL. */
 struct load *worker_take(struct worker *worker);

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shared/auth/jwt.h"
 #include "shared/auth/mac.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
-
-/* Headers and claims are flat; foreign claims may be a little deeper. */
-#define JSON_DEPTH 8
 
 static struct span key_span(const struct token_key *key)
 {
@@ -65,37 +63,7 @@ void token_issue(const struct token_key *key, const struct token_claims *claims,
     buf_release(&token);
 }
 
-/* RFC 7519 section 3: header.payload.signature. */
-struct parts {
-    struct span signed_part;
-    struct span header;
-    struct span payload;
-    struct span signature;
-};
-
-/* What stands before the next '.', taken off `rest` with it; false without one. */
-static bool take_part(struct span *rest, struct span *part)
-{
-    const char *dot = memchr(rest->ptr, '.', rest->len);
-    if (!dot)
-        return false;
-    *part = span_make(rest->ptr, (size_t)(dot - rest->ptr));
-    *rest = span_make(dot + 1, rest->len - part->len - 1);
-    return true;
-}
-
-/* A further dot would be in the signature, and is not base64url. */
-static bool split(struct span text, struct parts *parts)
-{
-    struct span rest = text;
-    if (!take_part(&rest, &parts->header) || !take_part(&rest, &parts->payload))
-        return false;
-    parts->signature = rest;
-    parts->signed_part = span_make(text.ptr, text.len - rest.len - 1);
-    return true;
-}
-
-static bool signature_is_right(const struct token_key *key, const struct parts *parts)
+static bool signature_is_right(const struct token_key *key, const struct jwt *parts)
 {
     struct buf mac;
     buf_init(&mac, TOKEN_MAX_BYTES);
@@ -105,52 +73,12 @@ static bool signature_is_right(const struct token_key *key, const struct parts *
     return right;
 }
 
-/* Decode a part that must be a JSON object. */
-static bool decode_object(struct span part, struct buf *out)
-{
-    return base64url_decode(part, out) && json_scan(buf_span(out), JSON_DEPTH) == ERR_OK &&
-           json_type_of(buf_span(out)) == JSON_OBJECT;
-}
-
-/* A string member's text; NUL-terminated in out[size]. False if absent, no string, too long, or
- * with a NUL inside. */
-static bool get_text(struct span object, const char *name, char *out, size_t size)
-{
-    struct span value = json_member(object, name);
-    if (!span_present(value) || json_type_of(value) != JSON_STRING)
-        return false;
-    struct buf text;
-    buf_init(&text, size - 1);
-    json_unescape(value, &text);
-    bool good = buf_ok(&text) && strlen(text.data) == text.len;
-    if (good)
-        memcpy(out, text.data, text.len + 1);
-    buf_release(&text);
-    return good;
-}
-
-static bool text_is(struct span object, const char *name, const char *wanted)
-{
-    char text[TOKEN_MAX_BYTES];
-    return get_text(object, name, text, sizeof text) && strcmp(text, wanted) == 0;
-}
-
-static bool get_int(struct span object, const char *name, int64_t *out)
-{
-    long long number;
-    struct span value = json_member(object, name);
-    if (!span_present(value) || !json_to_int(value, &number))
-        return false;
-    *out = number;
-    return true;
-}
-
 /* A positive id, as a decimal string or a number. */
 static bool get_id(struct span object, const char *name, int64_t *out)
 {
     char digits[24];
     long long number;
-    if (get_text(object, name, digits, sizeof digits)) {
+    if (jwt_text(object, name, digits, sizeof digits)) {
         /* The form that we would write: no sign, no leading zero, no space. */
         if (digits[0] == '0' || digits[strspn(digits, "0123456789")] != '\0' ||
             !json_to_int(span_of(digits), &number))
@@ -158,7 +86,7 @@ static bool get_id(struct span object, const char *name, int64_t *out)
         *out = number;
         return true;
     }
-    return get_int(object, name, out) && *out > 0;
+    return jwt_int(object, name, out) && *out > 0;
 }
 
 /* RFC 7515 section 4.1.11: a crit that is not understood makes the token invalid. */
@@ -166,11 +94,11 @@ static bool header_is_right(struct span header)
 {
     struct buf json;
     buf_init(&json, TOKEN_MAX_BYTES);
-    bool right = decode_object(header, &json);
+    bool right = jwt_object(header, &json);
     if (right) {
         struct span object = buf_span(&json);
-        right = text_is(object, "alg", "HS256") && !span_present(json_member(object, "crit")) &&
-                (!span_present(json_member(object, "typ")) || text_is(object, "typ", "JWT"));
+        right = jwt_text_is(object, "alg", "HS256") && !span_present(json_member(object, "crit")) &&
+                (!span_present(json_member(object, "typ")) || jwt_text_is(object, "typ", "JWT"));
     }
     buf_release(&json);
     return right;
@@ -181,14 +109,14 @@ static enum err check_claims(const struct token_key *key, struct span object, in
                              struct token_claims *claims)
 {
     int64_t not_before = INT64_MIN;
-    bool right = text_is(object, "iss", key->issuer) && get_id(object, "sub", &claims->user_id) &&
-                 get_id(object, "sid", &claims->session_id) &&
-                 get_text(object, "name", claims->username, sizeof claims->username) &&
-                 claims->username[0] != '\0' && get_int(object, "iat", &claims->issued_s) &&
-                 get_int(object, "exp", &claims->expires_s) &&
-                 !span_present(json_member(object, "aud"));
+    bool right =
+        jwt_text_is(object, "iss", key->issuer) && get_id(object, "sub", &claims->user_id) &&
+        get_id(object, "sid", &claims->session_id) &&
+        jwt_text(object, "name", claims->username, sizeof claims->username) &&
+        claims->username[0] != '\0' && jwt_int(object, "iat", &claims->issued_s) &&
+        jwt_int(object, "exp", &claims->expires_s) && !span_present(json_member(object, "aud"));
     if (right && span_present(json_member(object, "nbf")))
-        right = get_int(object, "nbf", &not_before) && not_before <= now_s;
+        right = jwt_int(object, "nbf", &not_before) && not_before <= now_s;
     if (!right)
         return ERR_UNAUTHENTICATED;
     return claims->expires_s <= now_s ? ERR_TOKEN_EXPIRED : ERR_OK;
@@ -207,16 +135,16 @@ struct span token_without_bearer(struct span text)
 enum err token_verify(const struct token_key *key, struct span text, int64_t now_s,
                       struct token_claims *out)
 {
-    struct parts parts;
+    struct jwt parts;
     struct token_claims claims = {0};
     struct span token = token_without_bearer(text);
-    if (token.len == 0 || token.len > TOKEN_MAX_BYTES || !split(token, &parts) ||
+    if (token.len == 0 || token.len > TOKEN_MAX_BYTES || !jwt_split(token, &parts) ||
         !signature_is_right(key, &parts) || !header_is_right(parts.header))
         return ERR_UNAUTHENTICATED;
     struct buf json;
     buf_init(&json, TOKEN_MAX_BYTES);
     enum err err = ERR_UNAUTHENTICATED;
-    if (decode_object(parts.payload, &json))
+    if (jwt_object(parts.payload, &json))
         err = check_claims(key, buf_span(&json), now_s, &claims);
     buf_release(&json);
     if (err == ERR_OK)

@@ -7,6 +7,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/json_scan.h"
 #include "shared/base/json_write.h"
+#include "shared/chat/identity.h"
 #include "shared/chat/render.h"
 #include "shared/chat/rules.h"
 #include "shared/store/session.h"
@@ -357,12 +358,25 @@ enum err chat_authenticate(const struct chat *chat, struct span token, const cha
 {
     struct token_claims claims;
     enum err err = token_verify(&chat->token_key, token, clock_wall_us() / 1000000, &claims);
-    if (err)
-        return err;
-    *out = (struct chat_actor){.user_id = claims.user_id, .session_id = claims.session_id};
-    memcpy(out->username, claims.username, sizeof out->username);
-    set_address(out, address);
-    return ERR_OK;
+    if (err == ERR_UNAUTHENTICATED && chat->identity) {
+        err = identity_check(chat->identity, token, out);
+    } else if (!err) {
+        *out = (struct chat_actor){.user_id = claims.user_id, .session_id = claims.session_id};
+        memcpy(out->username, claims.username, sizeof out->username);
+    }
+    if (!err)
+        set_address(out, address);
+    return err;
+}
+
+enum err chat_identify(struct chat *chat, struct db *db, struct span token, const char *address,
+                       struct chat_actor *out)
+{
+    enum err err =
+        chat->identity ? identity_find(chat->identity, db, token, out) : ERR_UNAUTHENTICATED;
+    if (!err)
+        set_address(out, address);
+    return err;
 }
 
 enum err chat_user_get(struct db *db, const struct chat_actor *actor, struct span username,

@@ -3,6 +3,7 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/mem.h"
+#include "shared/chat/identity.h"
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -79,6 +80,7 @@ struct chat *chat_new(const struct conf *conf)
         *table_of(chat, i) =
             bucket_table_new(tokens, rates[i].period_ms, burst_of(conf, i, tokens), BUCKETS_MAX);
     }
+    chat->identity = identity_new(conf);
     return chat;
 }
 
@@ -86,6 +88,7 @@ void chat_free(struct chat *chat)
 {
     if (!chat)
         return;
+    identity_free(chat->identity);
     for (size_t i = 0; i < RATE_COUNT; i++)
         bucket_table_free(*table_of(chat, i));
     gate_release(&chat->gate);

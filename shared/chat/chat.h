@@ -39,7 +39,8 @@ struct chat_actor {
     int64_t user_id;
     int64_t session_id;
     char username[TOKEN_USERNAME_SIZE];
-    char address[46]; /* the client's, for rate limits */
+    char address[46];   /* the client's, for rate limits */
+    int64_t expires_us; /* wall clock: with its token, of an outside issuer; 0: with the session */
 };
 
 /* ---- commands ---- */
@@ -212,9 +213,14 @@ enum err chat_refresh(struct chat *chat, struct db *db, struct span body, struct
 /* Ends the actor's session; `events` gets the inbox row. */
 enum err chat_logout(struct chat *chat, struct db *db, const struct chat_actor *actor,
                      struct event_list *events) MUST_CHECK;
-/* Verify an access token; no database. */
+/* Verify an access token; no database. out->user_id 0: the token is of an outside issuer, is good,
+ * and has not been seen here: chat_identify says who it is, later or at once. */
 enum err chat_authenticate(const struct chat *chat, struct span token, const char *address,
                            struct chat_actor *out) MUST_CHECK;
+/* The user of such a token, made if it is the first time, and its session. Blocks. The errors of
+ * chat_authenticate; ERR_UNAUTHENTICATED also if the user is disabled or deleted. */
+enum err chat_identify(struct chat *chat, struct db *db, struct span token, const char *address,
+                       struct chat_actor *out) MUST_CHECK;
 /* User resource of the actor / of `username`. */
 enum err chat_user_get(struct db *db, const struct chat_actor *actor, struct span username,
                        struct buf *out) MUST_CHECK;

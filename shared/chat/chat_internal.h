@@ -15,6 +15,7 @@ struct chat {
     struct token_key token_key;
     struct password_cost password_cost;
     struct gate gate;
+    struct identity *identity;             /* NULL: no outside issuer */
     struct bucket_table *sends;            /* by user */
     struct bucket_table *marks;            /* by user */
     struct bucket_table *searches;         /* by user */

@@ -13,6 +13,8 @@ libparley_chat_a_SOURCES = \
 	shared/chat/decode.c \
 	shared/chat/edit_message.c \
 	shared/chat/expire.c shared/chat/expire.h \
+	shared/chat/identity.c shared/chat/identity.h \
+	shared/chat/identity_keys.c shared/chat/identity_keys.h \
 	shared/chat/join_channel.c \
 	shared/chat/leave_channel.c \
 	shared/chat/lists.c \
@@ -42,7 +44,7 @@ libparley_chat_a_SOURCES = \
 # Tests of what stands on PostgreSQL; each starts a private one (tests/unit/pg.h).
 CHAT_TEST_SOURCES = tests/unit/chat/world.c tests/unit/chat/world.h $(PG_TEST_SOURCES)
 CHAT_TEST_LIBS = libparley-chat.a libparley-store.a libparley-db.a libparley-auth.a libparley-base.a \
-	$(PQ_LIBS) $(SODIUM_LIBS) $(JSONC_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
+	$(PQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(JSONC_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/chat/send_test
 tests_unit_chat_send_test_SOURCES = tests/unit/chat/send_test.c \

@@ -14,6 +14,6 @@ parleyctl_SOURCES = \
 parleyctl_CPPFLAGS = $(AM_CPPFLAGS) -DSQL_DIR=\"$(sqldir)\"
 parleyctl_LDADD = \
 	libparley-chat.a libparley-store.a libparley-db.a libparley-auth.a libparley-base.a \
-	$(PQ_LIBS) $(SODIUM_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
+	$(PQ_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS) $(UNISTRING_LIBS)
 
 dist_check_SCRIPTS += tests/unit/ctl/parleyctl_test.sh

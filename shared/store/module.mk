@@ -8,6 +8,7 @@ libparley_store_a_SOURCES = \
 	shared/store/api_key.c shared/store/api_key.h \
 	shared/store/change.c shared/store/change.h \
 	shared/store/edit.c shared/store/edit.h \
+	shared/store/foreign.c shared/store/foreign.h \
 	shared/store/history.c shared/store/history.h \
 	shared/store/listing.c shared/store/listing.h \
 	shared/store/log.c shared/store/log.h \

@@ -40,6 +40,7 @@ my @private_headers = (
     [qr{^fcgi(app|_stdio|os|misc)\.h$}, qr{^fcgi/(worker|request|response)\.[ch]$}],
     [qr{^uni(case|type|norm|str|width|conv|types)\.h$}, qr{^shared/base/utf8\.c$}],
     [qr{^sodium(/\w+)?\.h$}, qr{^shared/(auth/|base/random\.c$)}],
+    [qr{^openssl/\w+\.h$}, qr{^(shared/auth/keyset\.c|tests/unit/auth/foreign_test\.c)$}],
     [qr{^zlib\.h$}, qr{^broker/eio/gzip\.c$}],
     [qr{^ini\.h$}, qr{^shared/base/conf_read\.c$}],
 );
