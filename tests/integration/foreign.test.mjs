@@ -192,7 +192,13 @@ test('a deleted account does not come back', async () => {
 
 test('keys follow their file in every process, a broken one changes nothing', async (t) => {
   const later = (claims) => mint(claims, { keys: second, header: { kid: 'two' } });
-  const socketTakes = (token) => connect(t, instance.http, { token }).then(() => true, () => false);
+  const socketTakes = async (token) => {
+    const client = open(t, instance.http, { token });
+    const answer = (event) => client.waitFor(event, () => true, { timeout: 15_000 }).then(() => event, () => 'none');
+    const first = await Promise.race([answer('updateChatHistory'), answer('accessDenied')]);
+    client.close();
+    return first === 'updateChatHistory';
+  };
   publish({ keys: [jwk(first, 'one'), jwk(second, 'two')] });
   await until('REST takes the new key', async () => (await me(later())).status === 200, { timeout: 20_000, every: 200 });
   await until('the broker takes the new key', () => socketTakes(later()), { timeout: 20_000, every: 200 });
