@@ -208,7 +208,7 @@ check_system()
     export PARLEY_ECHO_SERVER=$ROOT/build-asan/tests/conformance/echo-server
     check_runner "Socket.IO conformance, asan" "$conformance" fast --test-reporter=spec
     export PARLEY_VARIANT=asan
-    check_runner "integration tests, asan" node "$runner" --spec badinput gateway
+    check_runner "integration tests, asan" node "$runner" --spec badinput gateway threats
     unset PARLEY_VARIANT PARLEY_ECHO_SERVER
     check_threads
 }

@@ -180,7 +180,8 @@ static void make_names(const struct identity *identity, const struct foreign_cla
     name_digits(identity->policy.issuer, claims->subject, digits);
     out->count = 0;
     if (!rule_username(identity->conf, span_of(claims->name))) {
-        snprintf(out->text[out->count], TOKEN_USERNAME_SIZE, "%s", claims->name);
+        snprintf(out->text[out->count], TOKEN_USERNAME_SIZE, "%.*s", TOKEN_USERNAME_SIZE - 1,
+                 claims->name);
         add_name(out);
         snprintf(out->text[out->count], TOKEN_USERNAME_SIZE, "%.*s.%.6s", NAME_STEM_CHARS,
                  claims->name, digits);

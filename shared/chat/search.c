@@ -33,16 +33,18 @@ static bool take_number(struct span *text, int64_t *out)
 
 static bool read_cursor(struct span text, struct search_place *place)
 {
-    int64_t *numbers[] = {&place->rank, &place->at_us, &place->room_id, &place->seq};
+    int64_t numbers[4] = {0};
     for (int i = 0; i < 4; i++) {
         if (i > 0) {
             if (text.len == 0 || text.ptr[0] != '.')
                 return false;
             text = span_make(text.ptr + 1, text.len - 1);
         }
-        if (!take_number(&text, numbers[i]))
+        if (!take_number(&text, &numbers[i]))
             return false;
     }
+    *place = (struct search_place){
+        .rank = numbers[0], .at_us = numbers[1], .room_id = numbers[2], .seq = numbers[3]};
     return text.len == 0 && place->at_us > 0;
 }
 
