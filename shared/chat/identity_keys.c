@@ -20,7 +20,7 @@
 #include "shared/base/mem.h"
 
 #define LOOK_MS 1000
-#define FILE_MAX (256 * 1024)
+#define FILE_MAX ((size_t)256 * 1024)
 
 /* Keys in use; freed with their last reference. */
 struct loaded {
@@ -114,7 +114,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
  * written in place is read again when that is over: its times change. */
 static void look(struct identity_keys *keys)
 {
-    struct stat now;
+    struct stat now = {0};
     int fd = open(keys->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     int problem = fd < 0 || fstat(fd, &now) != 0 ? errno : S_ISREG(now.st_mode) ? 0 : EINVAL;
     if (problem) {
