@@ -92,7 +92,7 @@ describe('an instance', () => {
   });
 
   it('tells in exactly the documented shape what runs', () => {
-    assert.deepEqual(Object.keys(state), ['http', 'brokers', 'pg', 'mqtt', 'devices', 'pids', 'data']);
+    assert.deepEqual(Object.keys(state), ['http', 'brokers', 'pg', 'mqtt', 'devices', 'fcgiMetrics', 'pids', 'data']);
     assert.deepEqual(Object.keys(state.pids).sort(),
       ['brokers', 'fcgi', 'lighttpd', 'mosquitto', 'postgres', 'supervisor']);
     assert.match(state.http, /^http:\/\/127\.0\.0\.1:\d+$/);

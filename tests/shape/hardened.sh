@@ -16,7 +16,8 @@ wants()
     failed=1
 }
 
-if readelf -Ws "${programs[0]}" | grep -Eq '__(asan|tsan)_init|__gcov_init'; then
+symbols=$(readelf -Ws "${programs[0]}")
+if grep -Eq '__(asan|tsan)_init|__gcov_init' <<<"$symbols"; then
     echo "a build for tests only"
     exit 77
 fi
