@@ -100,12 +100,28 @@ static bool audience_is_right(struct span object, const char *audience)
     return found;
 }
 
+/* A NumericDate in whole seconds: what it has of a fraction (RFC 7519 section 2) is left out. */
+static bool read_time(struct span object, const char *name, int64_t *out)
+{
+    struct span value = json_member(object, name);
+    long long whole;
+    if (!span_present(value) || json_type_of(value) != JSON_NUMBER)
+        return false;
+    const char *point = memchr(value.ptr, '.', value.len);
+    if (point && !memchr(value.ptr, 'e', value.len) && !memchr(value.ptr, 'E', value.len))
+        value.len = (size_t)(point - value.ptr);
+    if (!json_to_int(value, &whole))
+        return false;
+    *out = whole;
+    return true;
+}
+
 /* A time that may be missing, and must not be later than `latest`. */
 static bool has_begun(struct span object, const char *name, int64_t latest)
 {
     int64_t at_s;
     return !span_present(json_member(object, name)) ||
-           (jwt_int(object, name, &at_s) && at_s <= latest);
+           (read_time(object, name, &at_s) && at_s <= latest);
 }
 
 static enum err check_claims(const struct foreign_policy *policy, struct span object, int64_t now_s,
@@ -116,7 +132,7 @@ static enum err check_claims(const struct foreign_policy *policy, struct span ob
                  audience_is_right(object, policy->audience) &&
                  jwt_text(object, "sub", claims->subject, sizeof claims->subject) &&
                  claims->subject[0] != '\0' && json_is_unicode(subject) &&
-                 jwt_int(object, "exp", &claims->expires_s) && claims->expires_s > 0 &&
+                 read_time(object, "exp", &claims->expires_s) && claims->expires_s > 0 &&
                  claims->expires_s <= YEAR_9999_S &&
                  has_begun(object, "iat", now_s + policy->leeway_s) &&
                  has_begun(object, "nbf", now_s + policy->leeway_s);

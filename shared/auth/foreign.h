@@ -31,7 +31,7 @@ struct foreign_claims {
 };
 
 /* ERR_OK and the claims; ERR_TOKEN_EXPIRED (all good but exp <= now_s); ERR_UNAUTHENTICATED for
- * anything else. iss, sub, aud and exp are required; times are whole seconds; no name may stand
+ * anything else. iss, sub, aud and exp are required; times without fractions; no name may stand
  * twice; "crit" is refused. `text` may have "Bearer " in front. *out is written only on ERR_OK. */
 enum err foreign_verify(const struct foreign_policy *policy, const struct keyset *keys,
                         struct span text, int64_t now_s, struct foreign_claims *out) MUST_CHECK;

@@ -25,7 +25,9 @@ static const struct db_stmt provision = {
     .params = 3,
 };
 
-/* Tokens of the user that have expired are forgotten: they are refused without a look at them. */
+/* Tokens of the user that have expired are forgotten: they are refused without a look at them.
+ * Their sessions are closed, so that those that are open stay few; one that somebody has locked,
+ * another time. */
 static const struct db_stmt open_token = {
     .name = "foreign_open",
     .sql =
@@ -39,7 +41,11 @@ static const struct db_stmt open_token = {
         " noted as (insert into foreign_token (digest, session_id, user_id, expires_at)"
         "  select $3, opened.id, who.id, to_timestamp($4::bigint) from opened, who),"
         " forgotten as (delete from foreign_token t using who"
-        "  where t.user_id = who.id and t.expires_at < now() - interval '1 minute')"
+        "  where t.user_id = who.id and t.expires_at < now() - interval '1 minute'),"
+        " over as (select s.id from session s join who on s.user_id = who.id"
+        "  where s.ended_at is null and s.expires_at < now() - interval '1 minute'"
+        "  order by s.id limit 100 for update of s skip locked),"
+        " closed as (update session s set ended_at = s.expires_at from over where s.id = over.id)"
         " select exists (select 1 from known), who.id, who.username,"
         "  coalesce((select session_id from seen), (select id from opened))"
         " from (select 1) one left join who on true",

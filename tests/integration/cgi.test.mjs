@@ -182,6 +182,14 @@ for (const [name, start, skip] of [['lighttpd', lighttpd, false],
       }
     });
 
+    test('the program is run or not found, never sent', async () => {
+      for (const target of ['/healthz/', '/healthz/x', '/healthz%2f', '/readyz/x', '/readyzx', '/api/v1x', '/api/v1%2f', '/api/v1/../../healthz/x']) {
+        const answer = await rawRequest(front, { target });
+        assert.ok([400, 404].includes(answer.status), `${target}: ${answer.status}`);
+        assert.match(answer.headers.get('content-type'), /^(application\/problem\+json|text\/html)/, target);
+      }
+    });
+
     test('sign up, log in, refresh, log out', async () => {
       const account = { username: unique('cgi'), password: PASSWORD };
       const made = await through.rest('POST', '/auth/signup', { body: account });

@@ -180,6 +180,21 @@ test('logging out ends the token, disabling the user', async (t) => {
   check.problem(await me(mint({ sub, jti: 'later' })), 401, 'unauthenticated');
 });
 
+test('what is over is closed when its user comes with the next token', async () => {
+  const sub = unique('s');
+  const name = await nameOf(mint({ sub, jti: 'first' }));
+  const open_ = () => instance.sql(`select s.id from session s join app_user u on u.id = s.user_id
+    where u.username = '${name}' and ended_at is null order by 1`);
+  const [[first]] = await open_();
+  await instance.sql(`update session set expires_at = now() - interval '1 hour' where id = ${first};
+    update foreign_token set expires_at = now() - interval '1 hour' where session_id = ${first}`);
+  await nameOf(mint({ sub, jti: 'second' }));
+  const now = await open_();
+  assert.equal(now.length, 1);
+  assert.notEqual(now[0][0], first);
+  assert.deepEqual(await instance.sql(`select count(*) from foreign_token where session_id = ${first}`), [['0']]);
+});
+
 test('a deleted account does not come back', async () => {
   const sub = unique('s');
   const token = mint({ sub });

@@ -266,6 +266,7 @@ static void wrong_claims_are_refused(void **state)
         "{" BASE AUD "}",
         "{" BASE AUD ",\"exp\":\"1900\"}",
         "{" BASE AUD ",\"exp\":1e9}",
+        "{" BASE AUD ",\"exp\":1.9e3}",
         "{" BASE AUD ",\"exp\":-1}",
         "{" BASE AUD ",\"exp\":999999999999999}",
         "{" BASE AUD ",\"exp\":1900,\"nbf\":1031}",
@@ -283,6 +284,9 @@ static void wrong_claims_are_refused(void **state)
     assert_int_equal(verify(RS_HEADER, "{" BASE AUD ",\"exp\":1000}"), ERR_TOKEN_EXPIRED);
     assert_int_equal(verify(RS_HEADER, "{" BASE AUD ",\"exp\":1900,\"nbf\":1030,\"iat\":1030}"),
                      ERR_OK);
+    assert_int_equal(
+        verify(RS_HEADER, "{" BASE AUD ",\"exp\":1900.75,\"nbf\":1030.5,\"iat\":999.25}"), ERR_OK);
+    assert_int_equal(verify(RS_HEADER, "{" BASE AUD ",\"exp\":1000.9}"), ERR_TOKEN_EXPIRED);
 }
 
 static void many_members_are_refused(void **state)
