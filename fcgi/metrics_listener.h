@@ -1,5 +1,5 @@
 /*
- * A worker's page /metrics, over HTTP on a port of its own (decision 12): FastCGI is the front's
+ * A worker's page /metrics, over HTTP on a port of its own (decision 15): FastCGI is the front's
  * way in, and metrics are never on the front. One thread, one request at a time; meant for a
  * loopback or an inner address.
  */
