@@ -14,3 +14,13 @@ tests_conformance_echo_server_SOURCES = \
 	tests/conformance/profile_eio.c tests/conformance/profile_suite.c
 tests_conformance_echo_server_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
 	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)
+
+# ./dev bench: the load generator, the bare baselines, and the Socket.IO library alone.
+noinst_PROGRAMS += tests/bench/load/load tests/bench/baseline tests/bench/broadcast-server
+tests_bench_load_load_SOURCES = tests/bench/load/main.c tests/bench/load/conn.c \
+	tests/bench/load/rooms.c tests/bench/load/turns.c tests/bench/load/hist.c \
+	tests/bench/load/load.h tests/bench/load/hist.h
+tests_bench_baseline_SOURCES = tests/bench/baseline.c
+tests_bench_broadcast_server_SOURCES = tests/bench/broadcast_server.c
+tests_bench_broadcast_server_LDADD = libsio-sio.a libsio-net.a libsio-eio.a libparley-base.a \
+	$(LWS_LIBS) $(EV_LIBS) $(ZLIB_LIBS) $(UNISTRING_LIBS)
