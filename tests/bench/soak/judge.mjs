@@ -3,12 +3,7 @@
  * points, which a few outliers do not move), times how long that half is: what it has risen by. A
  * rise within a share of the median, or within an absolute amount, is none.
  */
-
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
+import { median } from '../lib/stats.mjs';
 
 /* Long series are thinned: the slope of all pairs is quadratic. */
 function thin(points, most = 300) {
