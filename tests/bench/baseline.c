@@ -1,9 +1,9 @@
 /*
  * The two bare C baselines of the benchmarks: what a core can do that does nothing but write ready
  * frames. baseline --port N [--coalesce]: one send() for each delivery, or one for all that waits
- * for a connection at the end of a turn. --drop N loses every Nth delivery and --pause MS stands
- * still once for so long, for the test that the generator notices. No server: it knows the
- * generator's own packets by their looks and checks nothing.
+ * for a connection at the end of a turn. --drop N loses every Nth delivery, --twice N makes it two,
+ * and --pause MS stands still once for so long, for the test that the generator notices. No server:
+ * it knows the generator's own packets by their looks and checks nothing.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -37,7 +37,7 @@ static struct members rooms[ROOMS];
 static struct client **waiting;
 static int waiting_count, waiting_room, epoll;
 static bool coalesce;
-static long drop, pause_ms, deliveries, says;
+static long drop, twice, pause_ms, deliveries, says;
 
 static void *grown(void *memory, size_t size)
 {
@@ -154,9 +154,13 @@ static void say(const struct members *room, const char *payload, size_t len)
     if (++says == PAUSE_AFTER && pause_ms > 0)
         usleep((unsigned)pause_ms * 1000);
     size = frame(out, text, (size_t)written);
-    for (int i = 0; i < room->count; i++)
-        if (drop == 0 || ++deliveries % drop != 0)
+    for (int i = 0; i < room->count; i++) {
+        deliveries++;
+        if (drop == 0 || deliveries % drop != 0)
             put(room->list[i], out, size);
+        if (twice > 0 && deliveries % twice == 0)
+            put(room->list[i], out, size);
+    }
 }
 
 static void on_text(struct client *client, const char *text, size_t len)
@@ -295,6 +299,8 @@ int main(int argc, char **argv)
             port = strtol(value, NULL, 10);
         else if (strcmp(argv[i], "--drop") == 0)
             drop = strtol(value, NULL, 10);
+        else if (strcmp(argv[i], "--twice") == 0)
+            twice = strtol(value, NULL, 10);
         else if (strcmp(argv[i], "--pause") == 0)
             pause_ms = strtol(value, NULL, 10);
     }

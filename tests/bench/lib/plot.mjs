@@ -4,7 +4,7 @@
  * the best; a mark is where a goal is.
  */
 import { GROUPS, grouped, number, peerName, peersOf, said } from './report.mjs';
-import { baseOf, faults, firstOf } from './stats.mjs';
+import { baseOf, faults, firstOf, side } from './stats.mjs';
 import { escape, picture, text } from './svg.mjs';
 
 const WIDTH = 920;
@@ -73,7 +73,7 @@ function relation({ better }, { ratio, isBase }) {
 }
 
 function label(scenario, bar) {
-  const measure = `${said(bar.entry, scenario.better)} ${scenario.unit}`;
+  const measure = `${said(bar.entry, scenario)} ${scenario.unit}`;
   return [bar.ratio ? `${relation(scenario, bar)}  ·  ${measure}` : measure, ...faults(bar.entry)].join(', ');
 }
 
@@ -87,7 +87,7 @@ function drawBar(scenario, bar, marks, y, x) {
   const middle = y + BAR / 2;
   const runs = `${peerName(peer)}, ${scenario.title}: ${entry.values.map(number).join(', ')} ${scenario.unit}`;
   return `${name}
-<rect x="${from}" y="${y}" width="${Math.max(to - from, 1.5).toFixed(1)}" height="${BAR}" fill="${colour(peer)}"${entry.lower_bound ? ' fill-opacity="0.55"' : ''}><title>${escape(runs)}</title></rect>
+<rect x="${from}" y="${y}" width="${Math.max(to - from, 1.5).toFixed(1)}" height="${BAR}" fill="${colour(peer)}"${side(entry, scenario) ? ' fill-opacity="0.55"' : ''}><title>${escape(runs)}</title></rect>
 <path class="whisker" d="M${x(ends[0])} ${middle}H${x(ends[1])}M${x(ends[0])} ${middle - 3}v6M${x(ends[1])} ${middle - 3}v6"/>
 ${words}`;
 }
@@ -113,7 +113,7 @@ const heightOf = ({ bars }) => 18 + bars.length * STEP + 8;
 function drawGroup(scenarios, goals, group, list, top) {
   const rows = list.map((scenario) => ({
     scenario,
-    bars: peersOf([scenario]).map((peer) => barOf(scenarios, scenario, peer)),
+    bars: peersOf([scenario]).filter((peer) => scenario.peers[peer]).map((peer) => barOf(scenarios, scenario, peer)),
     marks: marksOf(scenarios, goals, scenario),
   }));
   const { x, ticks } = scaleOf(rows);

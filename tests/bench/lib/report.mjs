@@ -28,7 +28,7 @@ export const peerName = (peer) => PEERS[peer] ?? peer;
 
 /** The peers that a list of scenarios was measured with, in order. */
 export function peersOf(scenarios) {
-  const seen = new Set(scenarios.flatMap((each) => Object.keys(each.peers)));
+  const seen = new Set(scenarios.flatMap((each) => [...Object.keys(each.peers), ...Object.keys(each.failed ?? {})]));
   return [...Object.keys(PEERS).filter((peer) => seen.delete(peer)), ...seen];
 }
 
@@ -53,7 +53,7 @@ const bounded = (where, shown) => (Number.isNaN(where) ? `? ${shown}` : `${SIGNS
 const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
 /** A median as it may be said: with the sign of a bound. */
-export const said = (entry, better) => bounded(side(entry, better), number(entry.median));
+export const said = (entry, scenario) => bounded(side(entry, scenario), number(entry.median));
 
 /** The ratio to the group's first peer (or to a series' smallest), as "9.9x"; null if there is none. */
 export function ratio(scenarios, scenario, peer) {
@@ -62,12 +62,12 @@ export function ratio(scenarios, scenario, peer) {
   const value = entry && base ? entry.median / base.median : NaN;
   if (!Number.isFinite(value)) return null;
   if (base === entry) return '1';
-  return `${bounded(sideOfRatio(entry, base, scenario.better), number(value))}x`;
+  return `${bounded(sideOfRatio(entry, base, scenario), number(value))}x`;
 }
 
 /** A goal's outcome in a few words. */
 export function outcome({ got, met, why, other }) {
-  if (got === null) return `not measured: ${why}`;
+  if (got === null) return met === false ? `MISSED: ${why}` : `not measured: ${why}`;
   const value = `${number(got)}${other ? 'x' : ''}`;
   if (met === null) return `open: ${value}, ${why}`;
   return met ? `met: ${value}` : `MISSED: ${value}${why ? `, ${why}` : ''}`;
@@ -101,14 +101,15 @@ const versionLine = (versions) => Object.entries(versions).filter(([, version]) 
 /* ---- text ---- */
 
 function scenarioText(scenarios, scenario) {
-  const lines = peersOf([scenario]).map((peer) => {
+  const lines = peersOf([scenario]).filter((peer) => scenario.peers[peer]).map((peer) => {
     const entry = scenario.peers[peer];
     const wrong = faults(entry);
-    return `  ${peerName(peer).padEnd(20)} ${said(entry, scenario.better).padStart(12)} ${scenario.unit.padEnd(13)}`
+    return `  ${peerName(peer).padEnd(20)} ${said(entry, scenario).padStart(12)} ${scenario.unit.padEnd(13)}`
       + ` spread ${percent(entry.spread).padStart(5)}  ${(ratio(scenarios, scenario, peer) ?? '').padStart(8)}`
-      + `${entry.lower_bound ? '  the generator was the limit' : ''}${wrong.length ? `  ${wrong.join(', ').toUpperCase()}` : ''}`;
+      + `${side(entry, scenario) ? '  the generator was the limit' : ''}${wrong.length ? `  ${wrong.join(', ').toUpperCase()}` : ''}`;
   });
-  return [`${scenario.title} (${scenario.better} is better)`, ...lines.map((line) => line.trimEnd())].join('\n');
+  const failed = Object.entries(scenario.failed ?? {}).map(([peer, why]) => `  ${peerName(peer).padEnd(20)} FAILED: ${why}`);
+  return [`${scenario.title} (${scenario.better} is better)`, ...[...lines, ...failed].map((line) => line.trimEnd())].join('\n');
 }
 
 /** The whole result for a terminal. */
@@ -136,6 +137,9 @@ const row = (cells) => `| ${cells.map(cell).join(' | ')} |`;
 const table = (head, rows) => [row(head), `|${'---|'.repeat(head.length)}`, ...rows.map(row)].join('\n');
 const marked = (shown, entry) => (faults(entry).length ? `${shown} **(${faults(entry).join(', ')})**` : shown);
 
+/* A peer without a number: it was not meant to have one, or it failed. */
+const absence = (scenario, peer) => (scenario.failed?.[peer] ? `**failed: ${scenario.failed[peer]}**` : '');
+
 function goalCell(goals, scenario) {
   return goals.filter((goal) => goal.scenario === scenario.name)
     .map((goal) => `${goal.what}: ${goal.met === false ? `**${outcome(goal)}**` : outcome(goal)}`).join('; ');
@@ -144,9 +148,9 @@ function goalCell(goals, scenario) {
 /* As the goals are put: rates as ratios, and what should be small as it is. */
 function ratioCell(scenarios, scenario, peer) {
   const entry = scenario.peers[peer];
-  if (!entry) return '';
+  if (!entry) return absence(scenario, peer);
   const relative = scenario.better === 'more' || scenario.group === 'growth' ? ratio(scenarios, scenario, peer) : null;
-  return marked(relative ?? `${said(entry, scenario.better)} ${scenario.unit}`, entry);
+  return marked(relative ?? `${said(entry, scenario)} ${scenario.unit}`, entry);
 }
 
 function ratioTable({ scenarios, goals = [] }, group, list) {
@@ -163,7 +167,7 @@ function medianTable(list) {
   const peers = peersOf(list);
   return table(['median (spread)', 'unit', ...peers.map(peerName)], list.map((each) => [each.title, each.unit, ...peers.map((peer) => {
     const entry = each.peers[peer];
-    return entry ? marked(`${said(entry, each.better)} (${percent(entry.spread)})`, entry) : '';
+    return entry ? marked(`${said(entry, each)} (${percent(entry.spread)})`, entry) : absence(each, peer);
   })]));
 }
 

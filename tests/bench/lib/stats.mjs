@@ -31,33 +31,35 @@ export function summary(values, runs = []) {
   };
 }
 
-/* What the generator counts that must not happen; the key, and the word for it. */
-const FAULTS = [
-  ['lost', 'lost'],
-  ['extra', 'more than once'],
-  ['refused', 'refused'],
-  ['failed', 'not connected'],
-  ['errors', 'errors'],
-];
+/* What the generator counts that must not happen. Who did not connect and which answers were errors
+   a scenario may have counted as lost itself. */
+const FAULTS = { lost: 'lost', failed: 'not connected', errors: 'errors', extra: 'more than once', refused: 'refused' };
+const MAY_BE_LOST = ['failed', 'errors'];
 
 /** What went wrong in a peer's runs, in words; empty if nothing did. */
-export function faults(entry) {
-  return FAULTS
-    .map(([key, word]) => [key === 'lost' ? Math.max(entry.lost ?? 0, sum(entry.runs ?? [], key)) : sum(entry.runs ?? [], key), word])
-    .filter(([count]) => count > 0)
-    .map(([count, word]) => `${count} ${word}`);
+export function faults({ lost = 0, runs = [] }) {
+  const counts = { ...Object.fromEntries(Object.keys(FAULTS).map((key) => [key, sum(runs, key)])), lost };
+  if (lost > 0) MAY_BE_LOST.forEach((key) => { counts[key] = 0; });
+  return Object.entries(counts).filter(([, count]) => count > 0).map(([key, count]) => `${count} ${FAULTS[key]}`);
 }
 
 /* ---- bounds ---- */
 
-/* Where the true value is: 0 at the one measured, 1 there or above, -1 there or below. A generator
-   at its limit makes rates too low and latencies too high. */
-export const side = (entry, better) => (!entry.lower_bound ? 0 : better === 'more' ? 1 : -1);
+/* Only what takes time is slower where the generator is: not a size, not a count. */
+const timed = (unit) => unit.endsWith('/s') || ['s', 'ms', 'µs'].includes(unit);
+
+/**
+ * Where the true value is: 0 at the one measured, 1 there or above, -1 there or below. A generator
+ * at its limit makes rates too low and latencies too high.
+ */
+export function side(entry, { better, unit }) {
+  return entry.lower_bound && timed(unit) ? (better === 'more' ? 1 : -1) : 0;
+}
 
 /** Where the true ratio of two is; NaN if nothing can be said. */
-export function sideOfRatio(entry, other, better) {
-  const own = side(entry, better);
-  const others = -side(other, better);
+export function sideOfRatio(entry, other, scenario) {
+  const own = side(entry, scenario);
+  const others = 0 - side(other, scenario);
   return own && others && own !== others ? NaN : own || others;
 }
 
@@ -126,13 +128,15 @@ function verdict({ op, wanted }, got, where) {
 function judgeOne(goal, scenario) {
   const own = scenario?.peers[goal.peer];
   const other = goal.other ? scenario?.peers[goal.other] : { median: 1 };
-  const absent = !scenario ? 'it was not run' : !own ? `${goal.peer} was not measured` : !other ? `${goal.other} was not measured` : null;
+  const failed = scenario?.failed ?? {};
+  if (failed[goal.peer]) return { got: null, met: false, why: `it failed: ${failed[goal.peer]}` };
+  const absent = !scenario ? 'it was not run' : !own ? `${goal.peer} was not` : !other ? `${goal.other} ${failed[goal.other] ? 'failed' : 'was not'}` : null;
   if (absent) return { got: null, met: null, why: absent };
   const got = own.median / other.median;
   const wrong = faults(own);
   if (wrong.length) return { got, met: false, why: wrong.join(', ') };
   if (!Number.isFinite(got)) return { got: null, met: null, why: `${own.median} to ${other.median} is no ratio` };
-  return { got, ...verdict(goal, got, sideOfRatio(own, other, scenario.better)) };
+  return { got, ...verdict(goal, got, sideOfRatio(own, other, scenario)) };
 }
 
 /**

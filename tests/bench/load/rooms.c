@@ -163,12 +163,25 @@ static void drain(void)
         load_turn(10000);
 }
 
-static void report(double seconds, double busy, double connecting)
+/* How busy this program was. */
+struct busy {
+    double connecting, sending;
+};
+
+static double busy_since(int64_t start, int64_t cpu)
+{
+    int64_t took = now_us() - start;
+
+    return took > 0 ? (double)(cpu_us() - cpu) / (double)took : 0;
+}
+
+static void report(double seconds, struct busy busy, double connecting)
 {
     printf("{\"clients\":%ld,\"ready\":%ld,\"failed\":%ld,\"connecting_ms\":%.1f,"
+           "\"connecting_busy\":%.3f,"
            "\"setup_us\":{\"p50\":%ld,\"p99\":%ld,\"max\":%ld},\"seconds\":%.3f,\"sent\":%lu,"
            "\"deliveries\":%lu,\"per_s\":%.1f,\"lost\":%lu,\"extra\":%lu,\"refused\":%lu,",
-           load.options.clients, load.ready, load.failed, connecting,
+           load.options.clients, load.ready, load.failed, connecting, busy.connecting,
            (long)hist_at(&load.setup, 0.5), (long)hist_at(&load.setup, 0.99), (long)load.setup.max,
            seconds, load.sent, load.deliveries, (double)load.deliveries / seconds, missing,
            load.extra, load.refused);
@@ -176,14 +189,28 @@ static void report(double seconds, double busy, double connecting)
            "\"busy\":%.3f,\"lower_bound\":%s}\n",
            load.latency.count, (long)hist_at(&load.latency, 0.5),
            (long)hist_at(&load.latency, 0.99), (long)hist_at(&load.latency, 0.999),
-           (long)load.latency.max, busy, busy > 0.9 ? "true" : "false");
+           (long)load.latency.max, busy.sending, busy.sending > 0.9 ? "true" : "false");
     fflush(stdout);
+}
+
+/* What is counted and not timed is sent when it has arrived. */
+static void send_and_drain(int64_t start, struct busy *busy)
+{
+    int64_t cpu = cpu_us();
+
+    send_all(start);
+    if (load.options.messages > 0)
+        drain();
+    busy->sending = busy_since(start, cpu);
+    if (load.options.messages == 0)
+        drain();
 }
 
 void run_rooms(void)
 {
-    int64_t start = now_us(), cpu, ended;
-    double connecting, busy;
+    int64_t start = now_us(), cpu = cpu_us();
+    struct busy busy = {0};
+    double connecting;
 
     load.on_ready = on_ready;
     load.on_text = on_text;
@@ -191,15 +218,12 @@ void run_rooms(void)
         load.options.parallel = CONNECTING_AT_ONCE;
     connect_all();
     connecting = (double)(now_us() - start) / 1000;
+    busy.connecting = busy_since(start, cpu);
     start = now_us();
-    cpu = cpu_us();
     load.from = start + load.options.warmup * 1000000;
     load.until = load.from + load.options.seconds * 1000000;
     if (load.options.hold == 0 && load.ready == load.options.clients)
-        send_all(start);
-    ended = now_us();
-    busy = ended > start ? (double)(cpu_us() - cpu) / (double)(ended - start) : 0;
-    drain();
+        send_and_drain(start, &busy);
     if (load.options.messages > 0)
         load.until = now_us();
     report((double)(load.until - load.from) / 1e6, busy, connecting);
