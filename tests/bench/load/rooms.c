@@ -20,7 +20,7 @@ struct sent {
 
 static struct sent *messages;
 static size_t message_count, message_room;
-static uint64_t missing;
+static uint64_t missing, done; /* done: all members have it, in the window */
 static long next_lane;
 
 static long members(long room)
@@ -92,6 +92,8 @@ static void delivered(size_t number)
         load.deliveries++;
     if (message->due >= load.from && message->due < load.until)
         hist_add(&load.latency, now - message->due);
+    if (message->missing == 0 && now >= load.from && now < load.until)
+        done++;
     if (message->missing == 0 && load.options.rate == 0 && !over())
         send_on(message->lane, now);
 }
@@ -185,6 +187,9 @@ static void report(double seconds, struct busy busy, double connecting)
            (long)hist_at(&load.setup, 0.5), (long)hist_at(&load.setup, 0.99), (long)load.setup.max,
            seconds, load.sent, load.deliveries, (double)load.deliveries / seconds, missing,
            load.extra, load.refused);
+    /* By the clock that all processes share: others look at the server meanwhile. */
+    printf("\"window\":{\"from_us\":%ld,\"until_us\":%ld,\"sends\":%lu},", (long)load.from,
+           (long)load.until, done);
     printf("\"latency_us\":{\"count\":%lu,\"p50\":%ld,\"p99\":%ld,\"p999\":%ld,\"max\":%ld},"
            "\"busy\":%.3f,\"lower_bound\":%s}\n",
            load.latency.count, (long)hist_at(&load.latency, 0.5),
