@@ -202,7 +202,7 @@ check_system()
     check_runner "integration tests" node "$runner" --spec
     check_node "browser tests" "$ROOT"/tests/browser/*.test.mjs
     check_node "fault tests" --test-concurrency=2 "$ROOT"/tests/faults/*.test.mjs
-    check_node "benchmarks" "$ROOT"/tests/bench/lib/*.test.mjs
+    check_node "benchmarks" "$ROOT"/tests/bench/*.test.mjs "$ROOT"/tests/bench/lib/*.test.mjs
     check_node "soak" "$ROOT"/tests/bench/soak/*.test.mjs
     export ASAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:handle_abort=1"
     export UBSAN_OPTIONS="log_path=$CHECK_TMP/sanitizer:print_stacktrace=1"

@@ -16,6 +16,7 @@
 struct sent {
     int64_t due;
     int lane, missing;
+    uint8_t *seen; /* a bit for each member; NULL when all have it */
 };
 
 static struct sent *messages;
@@ -56,7 +57,10 @@ static void send_on(int lane, int64_t due)
     char text[2048], name[32], *where = name;
     int len;
 
-    *message = (struct sent){due, lane, (int)members(room)};
+    *message = (struct sent){due, lane, (int)members(room), NULL};
+    message->seen = calloc((size_t)message->missing / 8 + 1, 1);
+    if (!message->seen)
+        abort();
     missing += (uint64_t)message->missing;
     load.sent++;
     snprintf(name, sizeof name, "r%ld", room);
@@ -76,12 +80,28 @@ static bool over(void)
            (load.options.messages > 0 && (long)load.sent >= load.options.messages);
 }
 
-static void delivered(size_t number)
+/* Whether this is the member's first of a message of its room. */
+static bool is_expected(const struct conn *conn, size_t number)
+{
+    long member = conn->id / load.options.rooms;
+    struct sent *message;
+
+    if (number >= message_count)
+        return false;
+    message = &messages[number];
+    if (!message->seen || message->lane % load.options.rooms != conn->id % load.options.rooms ||
+        message->seen[member / 8] & 1 << member % 8)
+        return false;
+    message->seen[member / 8] |= (uint8_t)(1 << member % 8);
+    return true;
+}
+
+static void delivered(const struct conn *conn, size_t number)
 {
     struct sent *message;
     int64_t now = now_us();
 
-    if (number >= message_count || messages[number].missing == 0) {
+    if (!is_expected(conn, number)) {
         load.extra++;
         return;
     }
@@ -92,9 +112,13 @@ static void delivered(size_t number)
         load.deliveries++;
     if (message->due >= load.from && message->due < load.until)
         hist_add(&load.latency, now - message->due);
-    if (message->missing == 0 && now >= load.from && now < load.until)
+    if (message->missing > 0)
+        return;
+    free(message->seen);
+    message->seen = NULL;
+    if (now >= load.from && now < load.until)
         done++;
-    if (message->missing == 0 && load.options.rate == 0 && !over())
+    if (load.options.rate == 0 && !over())
         send_on(message->lane, now);
 }
 
@@ -102,12 +126,11 @@ static void on_text(struct conn *conn, const char *text, size_t len)
 {
     const char *mark;
 
-    (void)conn;
     if (len > 12 &&
         (memcmp(text, "42[\"said\"", 9) == 0 || memcmp(text, "42[\"newMessage\"", 15) == 0)) {
         mark = memchr(text, '#', len);
         if (mark)
-            delivered(strtoul(mark + 1, NULL, 10));
+            delivered(conn, strtoul(mark + 1, NULL, 10));
     } else if (len > 20 && memcmp(text, "42[\"sendMessageError\"", 21) == 0) {
         load.refused++;
     }
