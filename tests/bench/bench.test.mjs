@@ -209,7 +209,11 @@ describe('the report', () => {
   const result = {
     date: '2000-01-01T00:00:00Z', commit: 'abc', quick: false, runs: 3, seconds: 4, scenarios, goals: judge(scenarios),
     machine: { cpu: 'a CPU', cores: 2, memory_mib: 512, kernel: '6.1', load: 0.5 }, versions: { node: '20', parley: '1' },
-    skipped: { nest: 'there is no npm here' }, costs: { 'room-1000-1': { 'parley-library': { 'cpu_us': { server: 1.5 } } } },
+    skipped: { nest: 'there is no npm here' }, costs: {
+      'room-1000-1': {
+        'parley-library': { sends_per_s: 4, cpu_us: { server: 1.5, total: 1.5 }, wal: { skipped: 'no database' }, syscalls: { skipped: 'no perf' }, parts: { share: { parse: 1 }, us_per_send: { parse: 1.25 }, functions: { memcpy: 0.4 } } },
+      },
+    },
   };
 
   for (const [name, said] of [['text', textReport(result)], ['Markdown', markdown(result)]]) {
@@ -224,6 +228,14 @@ describe('the report', () => {
       assert.match(said, new RegExp(`1 of ${GOALS.length} goals met, 1 missed`));
     });
   }
+
+  test('has what a send costs', () => {
+    const said = markdown(result);
+    assert.match(said, /^\| CPU µs per send: server \| 1\.5 \|$/m);
+    assert.match(said, /^\| of its process, µs per send: parse \| 1\.25 \|$/m);
+    assert.match(said, /`memcpy` 40 %; system calls: not measured, no perf$/m);
+    assert.doesNotMatch(said, /no database/);
+  });
 
   test('a quick run says that it is no measurement', () => {
     assert.match(markdown({ ...result, quick: true, runs: 1 }), /not for comparison/);

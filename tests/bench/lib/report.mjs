@@ -171,20 +171,55 @@ function medianTable(list) {
   })]));
 }
 
-/* {cpu: {broker: 3}} as [["cpu broker", 3]]. */
-function flat(value, name = '') {
-  if (value === null || typeof value !== 'object') return [[name, value]];
-  return Object.entries(value).flatMap(([key, inner]) => flat(inner, `${name} ${key.replace(/_/g, ' ')}`.trim()));
+/* What of a peer's costs (cost.mjs) is a row: its name, and a number or {name: number}. */
+const COSTS = [
+  ['sends/s', ({ sends_per_s: rate }) => rate],
+  ['deliveries per send', ({ deliveries_per_send: members }) => members],
+  ['CPU µs per send', ({ cpu_us: all }) => all],
+  ['of its process, µs per send', ({ parts }) => parts?.us_per_send],
+  ['system calls per send', ({ syscalls }) => syscalls?.per_send],
+  ['system calls per delivery', ({ syscalls }) => syscalls?.per_delivery],
+  ['WAL bytes per send', ({ wal }) => wal?.bytes],
+  ['of them, images of pages', ({ wal }) => wal?.page_images_bytes],
+  ['commits per send', ({ wal }) => wal?.commits],
+];
+
+/* As ["CPU µs per send: broker", 40.2]. */
+function costRows(costs) {
+  return COSTS.flatMap(([name, of]) => {
+    const value = of(costs);
+    return typeof value === 'object' && value !== null ? Object.entries(value).map(([part, inner]) => [`${name}: ${part}`, inner]) : [[name, value]];
+  });
+}
+
+/* No news: a peer in memory has no database, and parts are told of our own programs only. */
+const OF_COURSE = ['no database', 'not a program of ours'];
+
+/* The functions with most of the time, and what could not be looked at. */
+function costNotes(peer, { syscalls, parts, wal }) {
+  const most = Object.entries(parts?.functions ?? {}).slice(0, 8).map(([name, share]) => `\`${name}\` ${percent(share)}`);
+  const skipped = [['system calls', syscalls], ['parts', parts], ['WAL', wal]].filter(([, part]) => part?.skipped && !OF_COURSE.includes(part.skipped)).map(([name, part]) => `${name}: not measured, ${part.skipped}`);
+  const notes = [...(most.length ? [`most time in ${most.join(', ')}`] : []), ...skipped];
+  return notes.length ? [`* ${peerName(peer)}: ${notes.join('; ')}`] : [];
 }
 
 function costTables(costs, scenarios) {
-  return Object.entries(costs).map(([name, peers]) => {
+  return Object.entries(costs).flatMap(([name, peers]) => {
     const columns = peersOf([{ peers }]);
-    const cells = Object.fromEntries(columns.map((peer) => [peer, Object.fromEntries(flat(peers[peer]))]));
-    const names = [...new Set(columns.flatMap((peer) => Object.keys(cells[peer])))];
-    const shown = (value) => (value === undefined || value === null ? '' : typeof value === 'number' ? number(value) : value);
-    return table([scenarios.find((each) => each.name === name)?.title ?? name, ...columns.map(peerName)],
-      names.map((what) => [what, ...columns.map((peer) => shown(cells[peer][what]))]));
+    const cells = new Map(columns.map((peer) => [peer, new Map(costRows(peers[peer]))]));
+    const order = COSTS.map(([first]) => first);
+    const rows = [...new Set(columns.flatMap((peer) => [...cells.get(peer).keys()]))]
+      .filter((what) => columns.some((peer) => Number.isFinite(cells.get(peer).get(what))))
+      .sort((x, y) => order.indexOf(x.split(': ')[0]) - order.indexOf(y.split(': ')[0]));
+    const title = scenarios.find((each) => each.name === name)?.title ?? name;
+    const notes = columns.flatMap((peer) => costNotes(peer, peers[peer]));
+    return [
+      table([title, ...columns.map(peerName)], rows.map((what) => [what, ...columns.map((peer) => {
+        const value = cells.get(peer).get(what);
+        return Number.isFinite(value) ? number(value) : '';
+      })])),
+      ...(notes.length ? [notes.join('\n')] : []),
+    ];
   });
 }
 
