@@ -208,9 +208,11 @@ function costTables(costs, scenarios) {
     const columns = peersOf([{ peers }]);
     const cells = new Map(columns.map((peer) => [peer, new Map(costRows(peers[peer]))]));
     const order = COSTS.map(([first]) => first);
+    /* Totals last: each peer has processes of its own. */
+    const place = (what) => 2 * order.indexOf(what.split(': ')[0]) + (what.endsWith(': total') ? 1 : 0);
     const rows = [...new Set(columns.flatMap((peer) => [...cells.get(peer).keys()]))]
       .filter((what) => columns.some((peer) => Number.isFinite(cells.get(peer).get(what))))
-      .sort((x, y) => order.indexOf(x.split(': ')[0]) - order.indexOf(y.split(': ')[0]));
+      .sort((x, y) => place(x) - place(y));
     const title = scenarios.find((each) => each.name === name)?.title ?? name;
     const notes = columns.flatMap((peer) => costNotes(peer, peers[peer]));
     return [
