@@ -76,7 +76,7 @@ export function perSend([first, last], rate) {
   const user = of('user');
   const system = of('system');
   const total = Object.fromEntries(names.map((name) => [name, user[name] + system[name]]));
-  return { sends, cpu_us: { ...total, total: Object.values(total).reduce((sum, each) => sum + each, 0) }, user_us: user, system_us: system };
+  return { sends, cpu_us: { ...total, total: Object.values(total).reduce((sum, each) => sum + each, 0) }, system_us: system };
 }
 
 const POSITIONS = `select pg_current_wal_insert_lsn(), pg_current_wal_insert_lsn() - '0/0', pg_snapshot_xmax(pg_current_snapshot()),
@@ -315,5 +315,5 @@ export async function costs({ pids, pg = null, during }) {
   const { syscalls, parts, sends_per_s: slowed } = await watched(pids, during);
   const own = cpu.cpu_us.broker ?? cpu.cpu_us.server;
   const us = parts.share && own !== undefined ? { us_per_send: Object.fromEntries(Object.entries(parts.share).map(([part, share]) => [part, share * own])) } : {};
-  return { sends_per_s: rate, deliveries_per_send: members, watched_sends_per_s: slowed ?? null, ...cpu, wal: log, syscalls, parts: { ...parts, ...us } };
+  return { sends_per_s: rate, deliveries_per_send: members, watched_sends_per_s: slowed ?? null, ...cpu, wal: log, syscalls, parts: { ...us, ...parts } };
 }

@@ -97,23 +97,23 @@ export function samples(text) {
   });
 }
 
-const shares = (counts, all) => [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => [name, count / all]);
-
 function counted(items) {
   const counts = new Map();
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
-  return counts;
+  return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
-/** What part each has of the time, and which functions have most of it. */
+const MOST = 25;
+const isInKernel = ({ stack }) => /^\[/.test(stack[0]?.library ?? '');
+const percent = (count, all) => `${((100 * count) / all).toFixed(1)} %`;
+
+/** What part each has of the time, how much of all was in the kernel, and the functions that took most by themselves. */
 export function profile(all, files) {
-  const parts = counted(all.map(({ stack }) => partOf(stack, files)));
-  const inKernel = ({ stack }) => /kernel/.test(stack[0]?.library ?? '');
-  const kernel = counted(all.filter(inKernel).map(({ stack }) => partOf(stack, files)));
+  const parts = new Map(counted(all.map(({ stack }) => partOf(stack, files))));
   return {
     samples: all.length,
     share: Object.fromEntries(PARTS.map((part) => [part, (parts.get(part) ?? 0) / all.length])),
-    kernel: Object.fromEntries(PARTS.map((part) => [part, (kernel.get(part) ?? 0) / all.length])),
-    functions: Object.fromEntries(shares(counted(all.map(({ stack }) => stack[0]?.name ?? '?')), all.length).slice(0, 30)),
+    kernel: all.filter(isInKernel).length / all.length,
+    functions: counted(all.map(({ stack }) => stack[0]?.name ?? '?')).slice(0, MOST).map(([name, count]) => `${name} ${percent(count, all.length)}`).join(', '),
   };
 }
