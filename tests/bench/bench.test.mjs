@@ -28,9 +28,10 @@ async function generate(mode, options, under = []) {
 }
 
 /* The bare server with these faults, and the generator at it. */
-async function against(server, mode, options, under) {
+async function against(server, mode, options, under = []) {
   const port = await freePort();
-  const child = spawn(path.join(BUILT, 'baseline'), flags({ port, ...server }), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [program, ...args] = [...under, path.join(BUILT, 'baseline'), ...flags({ port, ...server })];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(([code]) => assert.fail(`baseline: exit ${code}`))]);
     return await generate(mode, { port, warmup: 0, ...options }, under);
@@ -130,7 +131,7 @@ describe('the generator, alone', () => {
   test('says how busy it was, and from when on that is a bound', async (t) => {
     const idle = await against({}, 'rooms', { clients: 2, rate: 20, seconds: 1 });
     assert.ok(idle.busy < 0.9 && !idle.lower_bound, JSON.stringify(idle));
-    /* Nothing comes back, so it does nothing but send; unless others have its core, hence nice. */
+    /* Nothing comes back, so it does nothing but send; unless others have the cores, hence nice. */
     let flat;
     for (let i = 0; i < 4 && !flat?.lower_bound; i++) {
       flat = await against({ drop: 1 }, 'rooms', { rate: 100_000_000, messages: 100_000, seconds: 30, drain: 0 }, ['nice', '-n', '-20']);

@@ -16,11 +16,13 @@
 struct sent {
     int64_t due;
     int lane, missing;
-    uint8_t *seen; /* a bit for each member; NULL when all have it */
+    size_t seen; /* where its bits are, one for each member */
 };
 
 static struct sent *messages;
 static size_t message_count, message_room;
+static uint8_t *seen; /* who has what */
+static size_t seen_len, seen_room;
 static uint64_t missing, done; /* done: all members have it, in the window */
 static long next_lane;
 
@@ -49,6 +51,22 @@ static struct sent *message_add(void)
     return &messages[message_count++];
 }
 
+/* Bits for so many members, none set; returns where. */
+static size_t seen_add(long count)
+{
+    size_t at = seen_len;
+
+    seen_len += (size_t)count / 8 + 1;
+    if (seen_len > seen_room) {
+        seen_room = 2 * seen_len + 4096;
+        seen = realloc(seen, seen_room);
+        if (!seen)
+            abort();
+        memset(seen + at, 0, seen_room - at);
+    }
+    return at;
+}
+
 static void send_on(int lane, int64_t due)
 {
     long room = lane % load.options.rooms, member = lane / load.options.rooms % members(room);
@@ -57,10 +75,7 @@ static void send_on(int lane, int64_t due)
     char text[2048], name[32], *where = name;
     int len;
 
-    *message = (struct sent){due, lane, (int)members(room), NULL};
-    message->seen = calloc((size_t)message->missing / 8 + 1, 1);
-    if (!message->seen)
-        abort();
+    *message = (struct sent){due, lane, (int)members(room), seen_add(members(room))};
     missing += (uint64_t)message->missing;
     load.sent++;
     snprintf(name, sizeof name, "r%ld", room);
@@ -84,15 +99,19 @@ static bool over(void)
 static bool is_expected(const struct conn *conn, size_t number)
 {
     long member = conn->id / load.options.rooms;
-    struct sent *message;
+    const struct sent *message;
+    uint8_t *bits, bit;
 
     if (number >= message_count)
         return false;
     message = &messages[number];
-    if (!message->seen || message->lane % load.options.rooms != conn->id % load.options.rooms ||
-        message->seen[member / 8] & 1 << member % 8)
+    if (message->lane % load.options.rooms != conn->id % load.options.rooms)
         return false;
-    message->seen[member / 8] |= (uint8_t)(1 << member % 8);
+    bits = &seen[message->seen + (size_t)member / 8];
+    bit = (uint8_t)(1 << member % 8);
+    if (*bits & bit)
+        return false;
+    *bits |= bit;
     return true;
 }
 
@@ -114,8 +133,6 @@ static void delivered(const struct conn *conn, size_t number)
         hist_add(&load.latency, now - message->due);
     if (message->missing > 0)
         return;
-    free(message->seen);
-    message->seen = NULL;
     if (now >= load.from && now < load.until)
         done++;
     if (load.options.rate == 0 && !over())
