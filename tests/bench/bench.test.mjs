@@ -212,7 +212,7 @@ describe('the report', () => {
     machine: { cpu: 'a CPU', cores: 2, memory_mib: 512, kernel: '6.1', load: 0.5 }, versions: { node: '20', parley: '1' },
     skipped: { nest: 'there is no npm here' }, costs: {
       'room-1000-1': {
-        'parley-library': { sends_per_s: 4, cpu_us: { server: 1.5, total: 1.5 }, wal: { skipped: 'no database' }, syscalls: { skipped: 'no perf' }, parts: { share: { parse: 1 }, us_per_send: { parse: 1.25 }, functions: { memcpy: 0.4 } } },
+        'parley-library': { sends_per_s: 4, cpu_us: { server: 1.5, total: 1.5 }, wal: { skipped: 'no database' }, syscalls: { skipped: 'no perf' }, parts: { share: { parse: 1 }, us_per_send: { parse: 1.25 }, functions: 'memcpy 40.0 %, send 3.1 %' } },
       },
     },
   };
@@ -234,7 +234,7 @@ describe('the report', () => {
     const said = markdown(result);
     assert.match(said, /^\| CPU µs per send: server \| 1\.5 \|$/m);
     assert.match(said, /^\| of its process, µs per send: parse \| 1\.25 \|$/m);
-    assert.match(said, /`memcpy` 40 %; system calls: not measured, no perf$/m);
+    assert.match(said, /most time in memcpy 40\.0 %, send 3\.1 %; system calls: not measured, no perf$/m);
     assert.doesNotMatch(said, /no database/);
   });
 

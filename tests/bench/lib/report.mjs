@@ -176,6 +176,7 @@ const COSTS = [
   ['sends/s', ({ sends_per_s: rate }) => rate],
   ['deliveries per send', ({ deliveries_per_send: members }) => members],
   ['CPU µs per send', ({ cpu_us: all }) => all],
+  ['in the kernel of that, µs', ({ system_us: all }) => all],
   ['of its process, µs per send', ({ parts }) => parts?.us_per_send],
   ['system calls per send', ({ syscalls }) => syscalls?.per_send],
   ['system calls per delivery', ({ syscalls }) => syscalls?.per_delivery],
@@ -197,7 +198,7 @@ const OF_COURSE = ['no database', 'not a program of ours'];
 
 /* The functions with most of the time, and what could not be looked at. */
 function costNotes(peer, { syscalls, parts, wal }) {
-  const most = Object.entries(parts?.functions ?? {}).slice(0, 8).map(([name, share]) => `\`${name}\` ${percent(share)}`);
+  const most = parts?.functions ? parts.functions.split(', ').slice(0, 8) : [];
   const skipped = [['system calls', syscalls], ['parts', parts], ['WAL', wal]].filter(([, part]) => part?.skipped && !OF_COURSE.includes(part.skipped)).map(([name, part]) => `${name}: not measured, ${part.skipped}`);
   const notes = [...(most.length ? [`most time in ${most.join(', ')}`] : []), ...skipped];
   return notes.length ? [`* ${peerName(peer)}: ${notes.join('; ')}`] : [];
