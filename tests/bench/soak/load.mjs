@@ -138,7 +138,7 @@ export class Load {
     }
   }
 
-  /** Sends a second with as many in flight as there are rooms: what `rate` is half of. */
+  /** Sends a second, beside the churn, with as many in flight as there are rooms: what `rate` is half of. */
   async saturate(seconds) {
     const end = performance.now() + seconds * 1000;
     const before = this.counts.sent;
@@ -293,14 +293,18 @@ export class Load {
 
   /* ---- beginning and end ---- */
 
-  start(rate) {
+  /** Those who come and go, and REST. */
+  startChurn() {
     this.running = true;
     this.work = [
-      this.sendOnTime(rate),
       ...this.churners.map((user) => this.churn(user)),
       ...this.slow.map((user) => this.readSlowly(user)),
       this.requests(), this.requests(),
     ];
+  }
+
+  startSends(rate) {
+    this.work.push(this.sendOnTime(rate));
   }
 
   /** Ends the load; waits for what is on its way, and closes everything. */

@@ -1,7 +1,7 @@
 /*
  * ./dev soak: churn at half load on an instance of its own, for as long as asked.
  *
- *   --minutes N   (30)           --rate N      sends a second (0: half of what this machine reaches)
+ *   --minutes N   (30)           --rate N      sends a second (0: half of what is reached beside the churn)
  *   --clients N   (1000) members that stay     --churners N  (20) clients that come and go all the time
  *   --brokers N   (2)            --out FOLDER  where soak.json and soak.svg go
  */
@@ -32,7 +32,7 @@ const options = {
   clients: Number(values.clients),
   churners: Number(values.churners),
   slow: 5,
-  pause: 100,
+  pause: 200,
   stall: 40_000,
   period: Math.max(500, Math.min(5000, minutes * 60_000 / 120)),
   limits: minutes >= 5 ? 'long' : 'short',

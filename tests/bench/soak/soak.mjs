@@ -77,10 +77,11 @@ export async function soak(instance, options, say = () => {}) {
     const before = await sampler.take();
     sampler.samples.pop();
     await load.prepare();
+    load.startChurn();
     const reached = options.rate ? undefined : await load.saturate(SATURATE_S);
     const rate = options.rate || Math.max(1, Math.round(reached / 2));
     const pids = await instance.pids();
-    load.start(rate);
+    load.startSends(rate);
     sampler.started = performance.now();
     await sampleFor(sampler, load, options.seconds, options.period, say);
     const stillUp = pids === await instance.pids();
