@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2153
-# ./dev format, ./dev fuzz, ./dev faults and ./dev soak.
+# ./dev format, ./dev fuzz, ./dev faults, ./dev soak and ./dev bench.
 
 # The C sources that are ours, with the arguments before them, to a command.
 on_sources()
@@ -74,4 +74,15 @@ soak_main()
     build_tree ''
     build_web "$ROOT/build/web"
     exec node "$ROOT/tests/bench/soak/main.mjs" "$@"
+}
+
+# bench [--quick] ...: parley beside its peers. Everything but the generator runs on one core.
+bench_main()
+{
+    [ "$(nproc)" -ge 2 ] || die "bench: the generator needs a core of its own, there is one core here"
+    packages_ensure "$LIB/packages.txt" "$LIB/packages-test.txt" "$LIB/packages-bench.txt"
+    npm_ensure "$ROOT/tests"
+    build_tree ''
+    build_web "$ROOT/build/web"
+    exec taskset -c 0 node "$ROOT/tests/bench/main.mjs" "$@"
 }

@@ -121,6 +121,11 @@ class Instance {
     return this.status;
   }
 
+  /** ./dev down; the data stays. */
+  down() {
+    return dev(['down', '--data', this.data], 60_000);
+  }
+
   /** parleyctl on this instance. */
   ctl(...args) {
     return devOrFail(['ctl', '--data', this.data, ...args], 60_000);
@@ -173,29 +178,35 @@ class Instance {
   }
 }
 
+/** Start an instance on the folder `data`. */
+export async function up(data, { set = {}, args = [] } = {}) {
+  const settings = Object.entries({ ...QUICK, ...set }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+  const instance = new Instance(data);
+  await devOrFail(['up', '--port', String(await freePort()), '--data', data, '--detach', ...VARIANT, ...args, ...settings]);
+  await instance.refresh();
+  return instance;
+}
+
 /**
  * An instance of this file's own; ended, with its data, after the test or suite `t`. `prepare(data)`
  * is called with its empty data folder.
  */
-export async function started(t, { set = {}, args = [], prepare } = {}) {
+export async function started(t, { set, args, prepare } = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'parley-test-'));
   await prepare?.(data);
-  const settings = Object.entries({ ...QUICK, ...set }).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const instance = new Instance(data);
   const end = async () => {
-    await dev(['down', '--data', data], 60_000);
+    await new Instance(data).down();
     if (!process.env.PARLEY_KEEP) await rm(data, { recursive: true, force: true });
   };
   if (t) t.after(end);
-  instance.stop = end;
   try {
-    await devOrFail(['up', '--port', String(await freePort()), '--data', data, '--detach', ...VARIANT, ...args, ...settings]);
-    await instance.refresh();
+    const instance = await up(data, { set, args });
+    instance.stop = end;
+    return instance;
   } catch (error) {
     if (!t) await end();
     throw error;
   }
-  return instance;
 }
 
 /** The instance of the run (PARLEY_INSTANCE: its data folder), or one of this file's own. */
