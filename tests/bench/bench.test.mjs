@@ -5,14 +5,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ROOT, freePort, run } from '../integration/lib/instance.mjs';
+import { firstLine } from './lib/generator.mjs';
 import { plot } from './lib/plot.mjs';
-import { markdown, number, replaced, textReport } from './lib/report.mjs';
+import { GROUPS, PEERS, markdown, number, replaced, textReport } from './lib/report.mjs';
+import { SCENARIOS } from './lib/scenarios.mjs';
 import { GOALS, faults, judge, median, spread, summary } from './lib/stats.mjs';
 
 const BUILT = path.join(ROOT, 'build/tests/bench');
@@ -33,7 +35,7 @@ async function against(server, mode, options, under = []) {
   const [program, ...args] = [...under, path.join(BUILT, 'baseline'), ...flags({ port, ...server })];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
-    await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(([code]) => assert.fail(`baseline: exit ${code}`))]);
+    assert.equal(await firstLine(child, 'baseline', 10_000), 'ready');
     return await generate(mode, { port, warmup: 0, ...options }, under);
   } finally {
     child.kill();
@@ -139,6 +141,27 @@ describe('the generator, alone', () => {
       assert.ok(flat.lower_bound ? flat.busy >= 0.9 : flat.busy <= 0.9, JSON.stringify(flat));
     }
     if (!flat.lower_bound) t.skip(`the machine left the generator ${flat.busy} of a core`);
+  });
+});
+
+describe('the scenarios', () => {
+  const named = (name) => SCENARIOS.find((each) => each.name === name);
+
+  test('are what the goals are about, with those they compare', () => {
+    for (const { scenario, peer, other } of GOALS) {
+      for (const each of [peer, other].filter(Boolean)) assert.ok(named(scenario)?.peers.includes(each), `${scenario}: ${each}`);
+    }
+  });
+
+  test('have a name, a group and peers for people, and a row in README.md', async () => {
+    const text = await readFile(new URL('README.md', import.meta.url), 'utf8');
+    const rows = text.split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split('|').slice(1, 3));
+    const documented = new Map(rows.flatMap(([names, unit]) => [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => [name, unit.trim()])));
+    for (const { name, group, unit, peers } of SCENARIOS) {
+      assert.equal(documented.get(name), unit, `${name} in README.md`);
+      assert.ok(group in GROUPS && peers.every((peer) => peer in PEERS && documented.has(peer)), name);
+    }
+    assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
   });
 });
 
