@@ -207,14 +207,24 @@ export function countsPerSecond(lines, window) {
   return seconds > 0 ? count / seconds : null;
 }
 
+/* A line may come in pieces. */
+function linesOf(stream) {
+  const lines = [];
+  let rest = '';
+  stream.on('data', (data) => {
+    const parts = (rest + data).split('\n');
+    rest = parts.pop();
+    lines.push(...parts.map((text) => ({ at_us: now(), text })));
+  });
+  return lines;
+}
+
 /* Counted in the kernel, each process by itself; nothing is traced. */
 class SystemCalls {
   constructor(pids) {
     this.counters = Object.entries(pids).map(([name, all]) => {
-      const lines = [];
       const child = perf(['stat', '-x,', '-I', String(PERIOD_MS), '-e', 'raw_syscalls:sys_enter', '-p', withChildren(all).join(',')]);
-      child.stderr.on('data', (data) => data.toString().split('\n').filter(Boolean).forEach((text) => lines.push({ at_us: now(), text })));
-      return { name, child, lines };
+      return { name, child, lines: linesOf(child.stderr) };
     });
   }
 
