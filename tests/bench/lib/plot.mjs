@@ -88,7 +88,7 @@ function drawBar(scenario, bar, marks, y, x) {
   const runs = `${peerName(peer)}, ${scenario.title}: ${entry.values.map(number).join(', ')} ${scenario.unit}`;
   return `${name}
 <rect x="${from}" y="${y}" width="${Math.max(to - from, 1.5).toFixed(1)}" height="${BAR}" fill="${colour(peer)}"${side(entry, scenario) ? ' fill-opacity="0.55"' : ''}><title>${escape(runs)}</title></rect>
-<path class="whisker" d="M${x(ends[0])} ${middle}H${x(ends[1])}M${x(ends[0])} ${middle - 3}v6M${x(ends[1])} ${middle - 3}v6"/>
+${entry.values.length > 1 ? `<path class="whisker" d="M${x(ends[0])} ${middle}H${x(ends[1])}M${x(ends[0])} ${middle - 3}v6M${x(ends[1])} ${middle - 3}v6"/>` : ''}
 ${words}`;
 }
 

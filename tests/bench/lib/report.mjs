@@ -120,7 +120,7 @@ export function textReport(result) {
     return [`== ${GROUPS[group] ?? group}${first ? `, ${peerName(first)} = 1` : ''}`, ...list.map((each) => scenarioText(scenarios, each))].join('\n\n');
   });
   const verdicts = goals.filter(wasRun(scenarios))
-    .map((goal) => `  ${titleOf(scenarios, goal).padEnd(40)} ${goal.what.padEnd(36)} ${outcome(goal)}`);
+    .map((goal) => `  ${titleOf(scenarios, goal).padEnd(44)} ${goal.what.padEnd(36)} ${outcome(goal)}`);
   const left = Object.entries(skipped).map(([peer, why]) => `  ${peerName(peer)}: ${why}`);
   return [
     ...parts,
