@@ -219,11 +219,10 @@ void eio_wire_gone(struct eio_server *server, struct eio_wire *wire, int64_t now
 /* See to it at the end of the turn: ops->write. */
 void eio_wire_dirty(struct eio_server *server, struct eio_wire *wire);
 /* What to write: as eio_queue_gather, a waiting pong first where a frame may begin. */
-int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, struct iovec *pieces,
-                    int max);
-/* The first `bytes` of it are written. True: the peer is to be given time to read it (a millisecond
- * or two) before more is written. Clients that attach a listener only after the event before it,
- * as the public test suites do, miss what comes in the same segment. */
+int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, bool alone,
+                    struct iovec *pieces, int max);
+/* The first `bytes` of it are written. True: they end with a frame that is better read alone, so
+ * whoever wants to (net_options.pace_ms) lets some time pass before the next write. */
 bool eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes);
 
 /* ---- sessions ---- */

@@ -21,9 +21,9 @@ struct eio_stream;
 struct eio_frame {
     uint32_t refs;
     uint8_t kind;
-    bool alone;     /* to be read by the peer before anything that follows is sent (websocket) */
-    uint8_t header; /* size of the websocket header */
-    size_t len;     /* of bytes: header and payload */
+    bool alone;                /* better read by the peer before more is sent (websocket) */
+    uint8_t header;            /* size of the websocket header */
+    size_t len;                /* of bytes: header and payload */
     struct eio_stream *stream; /* EIO_FRAME_STREAM only */
     char bytes[];
 };

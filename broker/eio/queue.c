@@ -144,7 +144,7 @@ bool eio_queue_in_frame(const struct eio_queue *queue)
     return queue->sent > 0;
 }
 
-int eio_queue_gather(const struct eio_queue *queue, struct iovec *pieces, int max)
+int eio_queue_gather(const struct eio_queue *queue, bool alone, struct iovec *pieces, int max)
 {
     size_t skip = queue->sent;
     int n = 0;
@@ -153,7 +153,7 @@ int eio_queue_gather(const struct eio_queue *queue, struct iovec *pieces, int ma
         struct eio_frame *frame = queue->slots[(queue->head + i) & (queue->cap - 1)];
 
         if (frame->kind == EIO_FRAME_STREAM) {
-            n += eio_queue_gather(eio_stream_held(frame->stream), pieces + n, max - n);
+            n += eio_queue_gather(eio_stream_held(frame->stream), alone, pieces + n, max - n);
             if (!eio_stream_ended(frame->stream) || n == max)
                 return n;
             continue;
@@ -162,7 +162,7 @@ int eio_queue_gather(const struct eio_queue *queue, struct iovec *pieces, int ma
         pieces[n].iov_len = frame->len - skip;
         n++;
         skip = 0;
-        if (frame->alone)
+        if (alone && frame->alone)
             break;
     }
     return n;

@@ -13,7 +13,7 @@
 struct eio_queue {
     struct eio_frame **slots; /* a ring */
     uint32_t head, count, cap;
-    bool held;   /* the last frame written is to be read before the next is */
+    bool held;   /* the last frame written is to be read alone */
     size_t sent; /* bytes of the first frame that are already written */
     size_t bytes;
 };
@@ -41,8 +41,9 @@ void eio_queue_truncate(struct eio_queue *queue, bool all);
 bool eio_queue_in_frame(const struct eio_queue *queue);
 
 /* Up to `max` pieces of what can be written now, in order, streams resolved; returns how many.
- * They stay valid until the queue changes. */
-int eio_queue_gather(const struct eio_queue *queue, struct iovec *pieces, int max);
+ * They stay valid until the queue changes. `alone`: nothing behind a frame that is to be read
+ * alone. */
+int eio_queue_gather(const struct eio_queue *queue, bool alone, struct iovec *pieces, int max);
 /* The first `bytes` of what was gathered are written: drop them. Returns the number of whole frames
  * that went. */
 int eio_queue_written(struct eio_queue *queue, size_t bytes);

@@ -178,7 +178,8 @@ void eio_wire_gone(struct eio_server *server, struct eio_wire *wire, int64_t now
     wire->pong = NULL;
 }
 
-int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, struct iovec *pieces, int max)
+int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, bool alone,
+                    struct iovec *pieces, int max)
 {
     struct eio_frame *pong = wire->pong;
 
@@ -188,7 +189,7 @@ int eio_wire_gather(struct eio_server *server, struct eio_wire *wire, struct iov
         eio_frame_unref(pong);
         wire->pong = NULL;
     }
-    return eio_queue_gather(&wire->queue, pieces, max);
+    return eio_queue_gather(&wire->queue, alone, pieces, max);
 }
 
 bool eio_wire_written(struct eio_server *server, struct eio_wire *wire, size_t bytes)

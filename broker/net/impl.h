@@ -27,6 +27,7 @@ struct net_listener {
     struct lws_vhost *vhost;
     char *trusted_proxies;
     size_t header_bytes;
+    int64_t pace_ms;
     size_t max_sockets, sockets;
     int fd; /* listening; -1: not yet */
     struct loop_watch *accept_watch;

@@ -346,6 +346,7 @@ struct net_listener *net_listener_new(struct loop *loop, struct eio_server *eio,
         mem_strdup(options->trusted_proxies ? options->trusted_proxies : "");
     listener->header_bytes = options->header_bytes ? options->header_bytes : HTTP_HEADER_BYTES;
     listener->max_sockets = options->max_sockets;
+    listener->pace_ms = options->pace_ms;
     listener->fd = -1;
     list_init(&listener->conns);
     list_init(&listener->timed);

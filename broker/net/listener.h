@@ -15,6 +15,7 @@ struct net_options {
     const char *trusted_proxies; /* space-separated addresses; NULL: none. Copied */
     size_t header_bytes;         /* of a request; 0: HTTP_HEADER_BYTES */
     size_t max_sockets;          /* connections of all kinds; past it accepted ones are closed */
+    int64_t pace_ms;             /* see sio_options.pace_ms; 0: no pause */
 };
 
 /* Binds itself to `eio` and drives it from `loop`. Both must outlive it. Owned by the caller. */

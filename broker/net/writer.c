@@ -11,11 +11,9 @@
 #define PIECES_MAX 128
 /* How long a closing websocket may take: to accept what waits, and then to answer our close. */
 #define CLOSE_MS 5000
-/* What a peer gets to read a frame that is to be read alone: its process may have to be scheduled
- * first. It is a courtesy to peers that look for one frame at a time (protocol test suites do), so
- * in a storm of handshakes only the first few get it. */
-#define PACE_MS 10
-#define PACED_MAX 16
+/* So many connections at a time are given the time to read a frame alone (net_options.pace_ms): a
+ * courtesy for one that comes by itself, and nothing that a storm of handshakes waits for. */
+#define PACED_MAX 4
 
 static void closing_written(struct net_conn *conn)
 {
@@ -25,27 +23,27 @@ static void closing_written(struct net_conn *conn)
         net_conn_deadline(conn, CLOSE_MS);
 }
 
-static bool many_are_paced(const struct net_listener *listener)
+static bool may_pace(const struct net_listener *listener)
 {
     int count = 0;
 
+    if (listener->pace_ms == 0)
+        return false;
     for (const struct list *at = listener->paced.next; at != &listener->paced; at = at->next)
         if (++count == PACED_MAX)
-            return true;
-    return false;
+            return false;
+    return true;
 }
 
 static void pace(struct net_conn *conn)
 {
     struct net_listener *listener = conn->listener;
 
-    if (many_are_paced(listener))
-        return;
-    conn->paced_until = loop_now(listener->loop) + PACE_MS;
+    conn->paced_until = loop_now(listener->loop) + listener->pace_ms;
     list_remove(&conn->queued);
     list_append(&listener->paced, &conn->queued);
     if (!loop_timer_active(listener->pace_timer))
-        loop_timer_start(listener->pace_timer, PACE_MS, 0);
+        loop_timer_start(listener->pace_timer, listener->pace_ms, 0);
 }
 
 /* False: no more can be written now. */
@@ -55,7 +53,8 @@ static bool write_some(struct net_conn *conn)
     struct iovec pieces[PIECES_MAX];
     struct msghdr message = {.msg_iov = pieces};
     size_t total = 0;
-    int count = eio_wire_gather(eio, &conn->wire, pieces, PIECES_MAX);
+    bool alone = may_pace(conn->listener);
+    int count = eio_wire_gather(eio, &conn->wire, alone, pieces, PIECES_MAX);
     ssize_t sent;
 
     if (count == 0) {
@@ -74,7 +73,7 @@ static bool write_some(struct net_conn *conn)
         net_conn_kill(conn);
         return false;
     }
-    if (sent > 0 && eio_wire_written(eio, &conn->wire, (size_t)sent))
+    if (sent > 0 && eio_wire_written(eio, &conn->wire, (size_t)sent) && alone)
         pace(conn);
     if (sent < 0 || (size_t)sent < total) {
         net_conn_want_writable(conn);

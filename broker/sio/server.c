@@ -31,6 +31,7 @@ void sio_options_init(struct sio_options *options)
         .max_connections = 20000,
         .max_per_address = 20000,
         .wait_packets = 64,
+        .pace_ms = 1,
     };
 }
 
@@ -139,7 +140,8 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_options *o
     struct sio_server *server = sio_server_new_bare(loop, options);
     struct net_options net = {.trusted_proxies = options->trusted_proxies,
                               .header_bytes = options->header_bytes,
-                              .max_sockets = sockets_of(options)};
+                              .max_sockets = sockets_of(options),
+                              .pace_ms = options->pace_ms};
 
     server->net = net_listener_new(loop, server->eio, &net);
     return server;

@@ -61,6 +61,11 @@ struct sio_options {
     const char *cookie; /* NULL; else the name of a cookie with the Engine.IO sid in the answer to
                            a polling handshake, by which a front could route polling.
                            Copied. */
+    int64_t pace_ms;    /* 1: the pause behind a websocket's 101 and behind the answer to CONNECT,
+                           in milliseconds, for a few connections at a time: a client that attaches
+                           its next listener only when it has read a frame (protocol test suites
+                           do) loses what comes in one segment with it. No client library needs
+                           it. 0: none. */
     const char *sid_prefix; /* NULL; else up to 11 URL-safe characters in front of every
                                Engine.IO sid, by which a front could route polling. Copied. */
 };

@@ -16,7 +16,9 @@ const ways = { polling: ["polling"], websocket: ["websocket"], upgrade: ["pollin
 let server;
 
 before(async () => {
-  server = await startServer({ "ping-interval": 500, "ping-timeout": 2000, "connect-timeout": 5000 });
+  // No pause behind the first frames: no client of these needs it.
+  server = await startServer({ "ping-interval": 500, "ping-timeout": 2000, "connect-timeout": 5000,
+                               ...(isReference ? {} : { pace: 0 }) });
 });
 after(() => server?.stop());
 

@@ -44,7 +44,8 @@ void profile_eio(struct loop *loop, const struct profile_arguments *arguments)
     eio.gzip = sio->gzip;
     eio.cookie = sio->cookie;
     server = eio_server_new(&eio, &eio_ops, NULL, loop_now(loop));
-    net = net_listener_new(loop, server, &(struct net_options){.max_sockets = 10000});
+    net = net_listener_new(loop, server,
+                           &(struct net_options){.max_sockets = 10000, .pace_ms = sio->pace_ms});
     if (net_listener_listen(net, "127.0.0.1", (int)arguments->port, &port) != ERR_OK)
         exit(1);
     printf("%d\n", port);

@@ -192,7 +192,7 @@ void fake_ws_write(struct fake_net *net, struct fake_ws *ws, size_t max)
     int count;
 
     while (ws->open && max > 0 &&
-           (count = eio_wire_gather(net->server, &ws->wire, pieces, 8)) > 0) {
+           (count = eio_wire_gather(net->server, &ws->wire, true, pieces, 8)) > 0) {
         size_t total = 0;
 
         for (int i = 0; i < count && total < max; i++) {

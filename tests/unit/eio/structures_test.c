@@ -107,21 +107,40 @@ static void test_queue_gathers_and_drops_what_is_written(void **state)
 
     (void)state;
     eio_queue_init(&queue);
-    assert_int_equal(eio_queue_gather(&queue, pieces, 8), 0);
+    assert_int_equal(eio_queue_gather(&queue, true, pieces, 8), 0);
     push(&queue, "4aa"); /* five bytes each */
     push(&queue, "4bb");
     push(&queue, "4cc");
     assert_int_equal(queue.bytes, 15);
-    assert_int_equal(eio_queue_gather(&queue, pieces, 2), 2);
-    assert_int_equal(eio_queue_gather(&queue, pieces, 8), 3);
+    assert_int_equal(eio_queue_gather(&queue, true, pieces, 2), 2);
+    assert_int_equal(eio_queue_gather(&queue, true, pieces, 8), 3);
     assert_int_equal(eio_queue_written(&queue, 7), 1);
     assert_true(eio_queue_in_frame(&queue));
-    assert_int_equal(eio_queue_gather(&queue, pieces, 8), 2);
+    assert_int_equal(eio_queue_gather(&queue, true, pieces, 8), 2);
     assert_int_equal(pieces[0].iov_len, 3);
     assert_memory_equal(pieces[0].iov_base, "4bb", 3);
     assert_int_equal(eio_queue_written(&queue, 8), 2);
     assert_int_equal(queue.bytes, 0);
     assert_null(queue.slots); /* nothing is held while idle */
+}
+
+static void test_queue_stops_behind_a_frame_alone_if_asked_to(void **state)
+{
+    struct eio_queue queue;
+    struct iovec pieces[8];
+    struct eio_frame *first = eio_frame_raw(SPAN_LIT("101"));
+
+    (void)state;
+    eio_queue_init(&queue);
+    eio_queue_push(&queue, first);
+    push(&queue, "0aa");
+    eio_frame_unref(first);
+    assert_int_equal(eio_queue_gather(&queue, true, pieces, 8), 1);
+    assert_int_equal(eio_queue_gather(&queue, false, pieces, 8), 2);
+    assert_int_equal(eio_queue_written(&queue, 3), 1);
+    assert_true(queue.held);
+    assert_int_equal(eio_queue_written(&queue, 5), 1);
+    assert_false(queue.held);
 }
 
 static void test_queue_truncate_keeps_a_frame_that_was_begun(void **state)
@@ -177,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_timers_fire_in_order),
         cmocka_unit_test(test_strtab),
         cmocka_unit_test(test_queue_gathers_and_drops_what_is_written),
+        cmocka_unit_test(test_queue_stops_behind_a_frame_alone_if_asked_to),
         cmocka_unit_test(test_queue_truncate_keeps_a_frame_that_was_begun),
         cmocka_unit_test(test_queue_grows_in_order),
     };
