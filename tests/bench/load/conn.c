@@ -100,6 +100,7 @@ void conn_open(struct conn *conn)
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     conn->state = OPENING;
+    conn->serial++;
     conn->begun = now_us();
     load.opened++;
     setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
@@ -232,12 +233,14 @@ static size_t frame_size(const unsigned char *bytes, size_t len, size_t *head)
     return *head + size <= len ? *head + size : 0;
 }
 
-/* Handle all whole frames; returns how many bytes they were. */
+/* Handle all whole frames; returns how many bytes they were. What is left when the connection was
+ * closed or replaced meanwhile is nobody's. */
 static size_t take_frames(struct conn *conn, const char *bytes, size_t len)
 {
     size_t taken = 0, head, size;
+    long serial = conn->serial;
 
-    while (conn->state != CLOSED) {
+    while (conn->state != CLOSED && conn->serial == serial) {
         size = frame_size((const unsigned char *)bytes + taken, len - taken, &head);
         if (size == 0)
             break;
@@ -278,6 +281,7 @@ static void conn_read(struct conn *conn)
 {
     static char input[INPUT];
     size_t len = conn->rest_len, taken = 0;
+    long serial = conn->serial;
     ssize_t got;
 
     if (len > 0)
@@ -298,7 +302,7 @@ static void conn_read(struct conn *conn)
         taken = take_upgrade(conn, input, len);
     if (conn->state > UPGRADING)
         taken += take_frames(conn, input + taken, len - taken);
-    if (conn->state != CLOSED)
+    if (conn->state != CLOSED && conn->serial == serial)
         keep_rest(conn, input + taken, len - taken);
 }
 

@@ -25,6 +25,7 @@ struct conn {
     char *rest;   /* what is not yet a whole frame */
     size_t rest_len;
     int64_t begun;
+    long serial; /* counts the connections made in this place */
 };
 
 /* A line of --file: a user's token and room, or a request. Tab-separated. */
