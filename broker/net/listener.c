@@ -220,7 +220,6 @@ static void peer_name(const union address *address, char out[NET_ADDRESS_MAX])
 static void adopt(struct net_listener *listener, int fd, const union address *address)
 {
     char peer[NET_ADDRESS_MAX];
-    int one = 1, bytes = SEND_BUFFER_BYTES;
     lws_sock_file_fd_type descriptor = {.sockfd = fd};
     struct net_conn *conn;
     struct lws *wsi;
@@ -229,8 +228,6 @@ static void adopt(struct net_listener *listener, int fd, const union address *ad
         close(fd);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     wsi = lws_adopt_descriptor_vhost(listener->vhost, LWS_ADOPT_SOCKET, descriptor, "sio", NULL);
     if (!wsi)
         return; /* it has closed the descriptor */
@@ -281,11 +278,14 @@ static int bind_first(const struct addrinfo *all)
 {
     for (const struct addrinfo *info = all; info; info = info->ai_next) {
         int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        int one = 1;
+        int one = 1, bytes = SEND_BUFFER_BYTES;
 
         if (fd < 0)
             continue;
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        /* Linux hands these on to what is accepted: no system calls for each connection. */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
         if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
             return fd;
         close(fd);
