@@ -1,9 +1,11 @@
 /* /channels/{name}/messages: pages of history, sending; one message: reading, editing, deleting. */
 #include "fcgi/resources.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "fcgi/command.h"
 #include "fcgi/page.h"
-#include "shared/base/json_scan.h"
 
 static bool read_page(struct call *call, struct chat_page *page)
 {
@@ -22,40 +24,41 @@ static bool read_page(struct call *call, struct chat_page *page)
     return false;
 }
 
-/* The seq of the page's first and last message: where the neighbouring pages begin. */
-static void link_pages(struct call *call, const struct chat_page *page, bool has_more)
+static void link_page(struct call *call, const char *rel, const char *name, int64_t seq)
 {
-    struct span list = json_member(buf_span(&call->response->body), "messages");
-    struct span first = SPAN_NONE, last = SPAN_NONE, value;
-    size_t cursor = 0;
+    char digits[24];
 
-    while (json_next(list, &cursor, NULL, &value)) {
-        last = json_member(value, "seq");
-        if (!span_present(first))
-            first = last;
-    }
-    if (!span_present(first))
-        return;
+    snprintf(digits, sizeof digits, "%" PRId64, seq);
+    page_link(call, rel, name, span_of(digits));
+}
+
+/* Where the neighbouring pages begin. */
+static void link_pages(struct call *call, const struct chat_page *page,
+                       const struct chat_page_found *found)
+{
     bool forward = span_present(request_query(call->request, "after"));
-    if (page->around || (!forward && has_more))
-        page_link(call, "prev", "before", first);
-    if (page->around || (forward && has_more))
-        page_link(call, "next", "after", last);
+
+    if (found->first == 0)
+        return;
+    if (page->around || (!forward && found->has_more))
+        link_page(call, "prev", "before", found->first);
+    if (page->around || (forward && found->has_more))
+        link_page(call, "next", "after", found->last);
 }
 
 void messages_list(struct call *call)
 {
     struct chat_page page = {0};
-    bool has_more = false;
+    struct chat_page_found found = {0};
 
     if (!read_page(call, &page))
         return;
     enum err err = chat_messages_page(call->db, &call->actor, call->request->args[0], &page,
-                                      &call->response->body, &has_more);
+                                      &call->response->body, &found);
     if (err)
         response_error(call->response, err);
     else
-        link_pages(call, &page, has_more);
+        link_pages(call, &page, &found);
 }
 
 void messages_send(struct call *call)

@@ -37,11 +37,16 @@ static enum err read_part(struct db *db, const struct chat_actor *actor, struct 
     return err;
 }
 
-static void write_rows(const struct part *part, struct json_writer *w)
+/* In the order of seq; `found` has the ends of what was written before, and gets the new ones. */
+static void write_rows(const struct part *part, struct json_writer *w,
+                       struct chat_page_found *found)
 {
     struct listing_message message;
     for (int row = part->first; row < part->end; row++) {
         listing_message(&part->rows, row, &message);
+        if (found->first == 0)
+            found->first = message.seq;
+        found->last = message.seq;
         struct message_view view = {
             .seq = message.seq,
             .kind = (enum event_kind)message.kind,
@@ -89,7 +94,7 @@ static enum err read_nearest(struct db *db, const struct chat_actor *actor, stru
 }
 
 enum err messages_read(struct db *db, const struct chat_actor *actor, struct span room_key,
-                       const struct chat_page *page, struct buf *out, bool *has_more,
+                       const struct chat_page *page, struct buf *out, struct chat_page_found *found,
                        struct buf *room_name)
 {
     struct part parts[2] = {{.first = 0}};
@@ -102,11 +107,11 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
     if (!err && count == 2)
         err = read_nearest(db, actor, room_key, limits, parts);
     if (!err) {
-        *has_more = parts[0].has_more || parts[1].has_more;
+        *found = (struct chat_page_found){.has_more = parts[0].has_more || parts[1].has_more};
         json_begin(&w, out);
         json_array(&w, NULL);
         for (size_t i = 0; i < count; i++)
-            write_rows(&parts[i], &w);
+            write_rows(&parts[i], &w, found);
         json_array_end(&w);
         if (room_name)
             buf_add_span(room_name, listing_room_name(&parts[0].rows));
@@ -119,20 +124,21 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
 /* ---- REST ---- */
 
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,
-                            const struct chat_page *page, struct buf *out, bool *has_more)
+                            const struct chat_page *page, struct buf *out,
+                            struct chat_page_found *found)
 {
     struct buf key;
     buf_init(&key, BUF_MAX_DEFAULT);
     rule_room_key(room, &key);
     size_t start = out->len;
     buf_add_str(out, "{\"messages\":");
-    enum err err = messages_read(db, actor, buf_span(&key), page, out, has_more, NULL);
+    enum err err = messages_read(db, actor, buf_span(&key), page, out, found, NULL);
     buf_release(&key);
     if (err) {
         out->len = start;
         return err_public(err);
     }
-    buf_addf(out, ",\"hasMore\":%s}", *has_more ? "true" : "false");
+    buf_addf(out, ",\"hasMore\":%s}", found->has_more ? "true" : "false");
     return ERR_OK;
 }
 
@@ -140,6 +146,7 @@ enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct 
                           int64_t seq, struct buf *out)
 {
     struct part part = {.range = {.from = seq, .to = seq + 1}};
+    struct chat_page_found found = {0};
     struct buf key;
     struct json_writer w;
     buf_init(&key, BUF_MAX_DEFAULT);
@@ -149,7 +156,7 @@ enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct 
         err = ERR_MESSAGE_NOT_FOUND;
     if (!err) {
         json_begin(&w, out);
-        write_rows(&part, &w);
+        write_rows(&part, &w, &found);
     }
     buf_release(&key);
     db_result_release(&part.rows);
@@ -172,10 +179,12 @@ enum chat_progress get_history_run(struct chat_command *command, struct db *db)
     const struct chat_page page = {.before = given_seq(command, CHAT_FIELD_BEFORE),
                                    .after = given_seq(command, CHAT_FIELD_AFTER),
                                    .limit = command->values[CHAT_FIELD_LIMIT].number};
+    struct chat_page_found found = {0};
     struct buf name;
     buf_init(&name, BUF_MAX_DEFAULT);
     enum err err = messages_read(db, &command->actor, buf_span(&command->room_key), &page,
-                                 &command->page, &command->has_more, &name);
+                                 &command->page, &found, &name);
+    command->has_more = found.has_more;
     command->room.name = buf_take(&name, NULL);
     return command_finish(command, err);
 }

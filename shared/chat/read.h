@@ -122,9 +122,14 @@ struct chat_page {
     int64_t before, after, around; /* seq; 0: absent */
     int64_t limit;                 /* 1..LIMIT_PAGE */
 };
+/* What a page turned out to be. */
+struct chat_page_found {
+    bool has_more;       /* there is more where it was cut off by its limit */
+    int64_t first, last; /* seq of its messages; 0: it is empty */
+};
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,
                             const struct chat_page *page, struct buf *out,
-                            bool *has_more) MUST_CHECK;
+                            struct chat_page_found *found) MUST_CHECK;
 enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct span room,
                           int64_t seq, struct buf *out) MUST_CHECK;
 struct chat_channel_query {

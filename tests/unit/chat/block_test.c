@@ -168,7 +168,7 @@ static void messages_of_the_blocked_are_in_no_history(void **state)
     int64_t room = world_room("r");
     struct chat_page page = {.limit = 10};
     struct buf out;
-    bool more;
+    struct chat_page_found found;
     world_member(room, ann.user_id);
     world_member(room, bob.user_id);
     assert_int_equal(act_do(world, CHAT_SEND_MESSAGE, &bob, "{\"room\":\"r\",\"text\":\"hidden\"}"),
@@ -177,7 +177,7 @@ static void messages_of_the_blocked_are_in_no_history(void **state)
         assert_int_equal(act_do(world, blocked ? CHAT_BLOCK_USER : CHAT_UNBLOCK_USER, &ann, BOB),
                          ERR_OK);
         buf_init(&out, BUF_MAX_DEFAULT);
-        assert_int_equal(chat_messages_page(world->db, &ann, SPAN_LIT("r"), &page, &out, &more),
+        assert_int_equal(chat_messages_page(world->db, &ann, SPAN_LIT("r"), &page, &out, &found),
                          ERR_OK);
         assert_int_equal(strstr(out.data, "hidden") == NULL, blocked);
         buf_clear(&out);

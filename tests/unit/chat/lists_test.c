@@ -183,16 +183,16 @@ static const char *page(struct world *world, const struct chat_actor *actor,
 {
     static char seqs[256];
     struct buf json;
-    bool has_more = false;
+    struct chat_page_found found = {0};
     size_t len = 0;
     buf_init(&json, BUF_MAX_DEFAULT);
-    assert_int_equal(
-        chat_messages_page(world->db, actor, SPAN_LIT("Apple"), wanted, &json, &has_more), ERR_OK);
-    assert_non_null(strstr(json.data, has_more ? "\"hasMore\":true}" : "\"hasMore\":false}"));
+    assert_int_equal(chat_messages_page(world->db, actor, SPAN_LIT("Apple"), wanted, &json, &found),
+                     ERR_OK);
+    assert_non_null(strstr(json.data, found.has_more ? "\"hasMore\":true}" : "\"hasMore\":false}"));
     for (const char *at = json.data; (at = strstr(at, "\"seq\":")) != NULL; at++)
         len += (size_t)snprintf(seqs + len, sizeof seqs - len, "%s%d", len ? " " : "",
                                 (int)strtol(at + 6, NULL, 10));
-    snprintf(seqs + len, sizeof seqs - len, "%s", has_more ? " +" : "");
+    snprintf(seqs + len, sizeof seqs - len, "%s", found.has_more ? " +" : "");
     buf_release(&json);
     return seqs;
 }
@@ -262,11 +262,10 @@ static void messages_are_for_members_and_without_the_blocked(void **state)
     struct chat_actor bob = act_user(world, "bob");
     const struct chat_page newest = {.limit = 50};
     struct buf json;
-    bool has_more;
+    struct chat_page_found found;
     buf_init(&json, BUF_MAX_DEFAULT);
-    assert_int_equal(
-        chat_messages_page(world->db, &bob, SPAN_LIT("Apple"), &newest, &json, &has_more),
-        ERR_NOT_A_MEMBER);
+    assert_int_equal(chat_messages_page(world->db, &bob, SPAN_LIT("Apple"), &newest, &json, &found),
+                     ERR_NOT_A_MEMBER);
     assert_int_equal(json.len, 0);
     assert_int_equal(act_do(world, CHAT_JOIN_CHANNEL, &bob, "{\"name\":\"Apple\"}"), ERR_OK);
     world_messages(1, bob.user_id, 1);

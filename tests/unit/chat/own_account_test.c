@@ -458,7 +458,7 @@ static void messages_stay_with_a_tombstone_for_a_sender(void **state)
     struct chat_actor bob = act_user(world, "bob");
     struct outcome gone;
     struct buf json;
-    bool has_more = false;
+    struct chat_page_found found = {0};
     assert_int_equal(
         act_do(world, CHAT_CREATE_CHANNEL, &bob, "{\"name\":\"ann\",\"status\":\"DIRECT\"}"),
         ERR_OK);
@@ -469,8 +469,8 @@ static void messages_stay_with_a_tombstone_for_a_sender(void **state)
     outcome_release(&gone);
     buf_init(&json, BUF_MAX_DEFAULT);
     const struct chat_page page = {.limit = 10};
-    assert_int_equal(
-        chat_messages_page(world->db, &bob, SPAN_LIT("Ann@bob"), &page, &json, &has_more), ERR_OK);
+    assert_int_equal(chat_messages_page(world->db, &bob, SPAN_LIT("Ann@bob"), &page, &json, &found),
+                     ERR_OK);
     assert_non_null(strstr(json.data, "\"sender\":\"deleted.1\",\"text\":\"hi\""));
     assert_int_equal(
         act_do(world, CHAT_SEND_MESSAGE, &bob, "{\"room\":\"Ann@bob\",\"text\":\"?\"}"),
