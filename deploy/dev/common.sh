@@ -63,16 +63,14 @@ wait_until()
     done
 }
 
-# Is something listening or connected on the local TCP port $1?
+# Is something listening or connected on the local TCP port $1? (A machine that was busy has tens of
+# thousands of closed connections listed, too many for a loop of the shell.)
 port_taken()
 {
-    local hex line
+    local hex
 
-    printf -v hex ':%04X ' "$1"
-    while read -r _ line; do
-        [[ ${line%% *}" " != *"$hex" ]] || return 0
-    done < <(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-    return 1
+    printf -v hex '%04X' "$1"
+    grep -qsE "^ *[0-9]+: [0-9A-F]+:$hex " /proc/net/tcp /proc/net/tcp6
 }
 
 # A free port in REPLY, below the range that the kernel hands out to connections.
