@@ -15,8 +15,9 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct list queue; /* under lock */
-    bool stop;         /* under lock */
+    struct list queue;    /* under lock */
+    bool stop;            /* under lock */
+    struct list arriving; /* the loop's: what has come in this turn */
     /* The thread's own. */
     struct db *db;
     struct list busy; /* their room was locked: they go first next time */
@@ -36,6 +37,7 @@ struct writers {
     int64_t timeout_ms;
     uint64_t waiting, batches, sends; /* atomic */
     uint64_t refused;                 /* the loop's */
+    struct loop_defer hand_over;
     int count;
     struct writer items[];
 };
@@ -146,6 +148,31 @@ static void *writer_thread(void *arg)
     return NULL;
 }
 
+/* ---- the loop's side ---- */
+
+static void hand_over(struct writer *writer)
+{
+    struct list *node;
+
+    if (list_is_empty(&writer->arriving))
+        return;
+    pthread_mutex_lock(&writer->lock);
+    while ((node = list_take_first(&writer->arriving)))
+        list_append(&writer->queue, node);
+    pthread_cond_signal(&writer->wake);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+/* At the end of the turn: a writer woken by the first send of many would begin with that one alone
+ * where it shares a core with the loop. */
+static void on_hand_over(void *arg)
+{
+    struct writers *writers = arg;
+
+    for (int i = 0; i < writers->count; i++)
+        hand_over(&writers->items[i]);
+}
+
 static void writer_start(struct writer *writer, struct writers *writers)
 {
     size_t max = (size_t)writers->batch_max;
@@ -154,6 +181,7 @@ static void writer_start(struct writer *writer, struct writers *writers)
     pthread_mutex_init(&writer->lock, NULL);
     pthread_cond_init(&writer->wake, NULL);
     list_init(&writer->queue);
+    list_init(&writer->arriving);
     list_init(&writer->busy);
     writer->batch = mem_array(max, sizeof *writer->batch);
     writer->commands = mem_array(max, sizeof *writer->commands);
@@ -173,6 +201,8 @@ struct writers *writers_new(struct loop *loop, const struct pool_options *option
     sigset_t all, old;
 
     writers->loop = loop;
+    writers->hand_over.fn = on_hand_over;
+    writers->hand_over.arg = writers;
     writers->options = *options;
     writers->batch_max = (int)conf_int(conf, CONF_BROKER_BATCH);
     writers->limit = (int)conf_int(conf, CONF_LIMIT_QUEUE);
@@ -205,6 +235,7 @@ void writers_free(struct writers *writers)
 {
     if (!writers)
         return;
+    loop_defer_cancel(writers->loop, &writers->hand_over);
     for (int i = 0; i < writers->count; i++)
         writer_stop(&writers->items[i]);
     free(writers);
@@ -229,10 +260,8 @@ enum err writers_submit(struct writers *writers, struct write_job *job)
         return ERR_FULL;
     }
     __atomic_add_fetch(&writers->waiting, 1, __ATOMIC_RELAXED);
-    pthread_mutex_lock(&writer->lock);
-    list_append(&writer->queue, &job->node);
-    pthread_cond_signal(&writer->wake);
-    pthread_mutex_unlock(&writer->lock);
+    list_append(&writer->arriving, &job->node);
+    loop_defer(writers->loop, &writers->hand_over);
     return ERR_OK;
 }
 

@@ -1,7 +1,8 @@
 /*
  * The writers: threads that write sends in batches. Rooms are spread over them by name, so the
  * sends of one room stay in order. A writer takes all that waits and writes it as one transaction:
- * no timer, the batch is what came in while the last one was being written.
+ * no timer, the batch is what came in while the last one was being written, and what came in with
+ * it in the loop's turn.
  */
 #ifndef PARLEY_GATEWAY_WRITERS_H
 #define PARLEY_GATEWAY_WRITERS_H
