@@ -5,6 +5,7 @@
 #include "broker/gateway/writers.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include "shared/base/clock.h"
@@ -193,10 +194,22 @@ static void writer_start(struct writer *writer, struct writers *writers)
         abort();
 }
 
+/* Two, so that one room's lock or one flush to disk does not hold up all; where they would share
+ * a core, one does as much with fewer and larger transactions. */
+static int count_of(const struct conf *conf)
+{
+    int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
+    cpu_set_t cores;
+
+    if (count > 0)
+        return count;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1 ? 1 : 2;
+}
+
 struct writers *writers_new(struct loop *loop, const struct pool_options *options)
 {
     const struct conf *conf = options->conf;
-    int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
+    int count = count_of(conf);
     struct writers *writers = mem_alloc(sizeof *writers + (size_t)count * sizeof writers->items[0]);
     sigset_t all, old;
 
