@@ -311,12 +311,7 @@ async function watched(pids, during) {
   };
 }
 
-/**
- * What a send costs while `during()` runs: twice, it resolves to what the load generator said. `pids`:
- * {name: [pid, ...]} of all that serves it, with their children; `pg`: the database's conninfo, or null.
- * What cannot be measured here is {skipped: why}.
- */
-export async function costs({ pids, pg = null, during }) {
+async function measured({ pids, pg, during }) {
   const { result, all, folder } = await Sampler.during(pids, pg, during);
   const { rate, members } = shape(result);
   const ends = within(all, result.window);
@@ -326,4 +321,17 @@ export async function costs({ pids, pg = null, during }) {
   const own = cpu.cpu_us.broker ?? cpu.cpu_us.server;
   const us = parts.share && own !== undefined ? { us_per_send: Object.fromEntries(Object.entries(parts.share).map(([part, share]) => [part, share * own])) } : {};
   return { sends_per_s: rate, deliveries_per_send: members, watched_sends_per_s: slowed ?? null, ...cpu, wal: log, syscalls, parts: { ...us, ...parts } };
+}
+
+/**
+ * What a send costs while `during()` runs: twice, it resolves to what the load generator said. `pids`:
+ * {name: [pid, ...]} of all that serves it, with their children; `pg`: the database's conninfo, or null.
+ * What cannot be measured here is {skipped: why}; so is all of it, if the load fails.
+ */
+export async function costs({ pids, pg = null, during }) {
+  try {
+    return await measured({ pids, pg, during });
+  } catch (error) {
+    return { skipped: error.message };
+  }
 }

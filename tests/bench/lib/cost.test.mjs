@@ -1,7 +1,7 @@
 /* What is computed of what was measured, without measuring anything. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { countsPerSecond, perSend, shape, times, walPerSend, walRecords, within } from './cost.mjs';
+import { costs, countsPerSecond, perSend, shape, times, walPerSend, walRecords, within } from './cost.mjs';
 import { PARTS, folderOf, functionFiles, partOf, profile, samples } from './parts.mjs';
 
 const BROKER = 'parley-broker';
@@ -144,4 +144,9 @@ test('the log is told by its records', () => {
 test('the generator says how many and to how many', () => {
   assert.deepEqual(shape({ window: { sends: 800 }, sent: 1000, seconds: 4, deliveries: 8000 }), { rate: 200, members: 10 });
   assert.deepEqual(shape({ sent: 1000, seconds: 4, deliveries: 1000 }), { rate: 250, members: 1 });
+});
+
+test('a load that fails costs the numbers, not the run', async () => {
+  const during = () => Promise.reject(new Error('no connection'));
+  assert.deepEqual(await costs({ pids: { test: [process.pid] }, during }), { skipped: 'no connection' });
 });
