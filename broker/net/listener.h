@@ -42,7 +42,8 @@ void net_listener_page(struct net_listener *listener, const char *path, net_page
  * itself; called directly only when no turn will follow. */
 void net_listener_turn(struct net_listener *listener);
 
-/* Both as in net_options, from now on. */
+/* Both as in net_options, from now on. Past 65536 sockets, or what it was made with if that is
+ * more, descriptors are what bounds them. */
 void net_listener_change(struct net_listener *listener, const char *trusted_proxies,
                          size_t max_sockets);
 
