@@ -142,7 +142,7 @@ static void every_read_walks_an_index(void **state)
                                      "room_name_pkey", NULL});
         expect_plan(
             world->db, "message_write_all('{red}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}')",
-            (const char *[]){"room_event_nonce", "room_name_pkey", "room_pkey",
+            (const char *[]){"room_event_room_id_actor_id_nonce_key", "room_name_pkey", "room_pkey",
                              "membership_pkey", "app_user_pkey", "Tid Scan on room", NULL});
         expect_plan(world->db, "message_lock_wait('{red}')",
                     (const char *[]){"room_name_pkey", "room_pkey", NULL});
