@@ -30,7 +30,7 @@ struct conn {
 
 /* A line of --file: a user's token and room, or a request. Tab-separated. */
 struct line {
-    char *field[4];
+    const char *field[4];
 };
 
 struct load {

@@ -60,23 +60,33 @@ static void parse(char **argv)
     }
 }
 
+/* A line's text, which its fields are parts of, is kept to the end. */
+static void add_line(char *text)
+{
+    struct line *line;
+    char *field;
+
+    load.lines = realloc(load.lines, (size_t)(load.line_count + 1) * sizeof *load.lines);
+    if (!load.lines)
+        abort();
+    line = &load.lines[load.line_count++];
+    text[strcspn(text, "\n")] = '\0';
+    for (int i = 0; i < 4; i++) {
+        field = strsep(&text, "\t");
+        line->field[i] = field ? field : "";
+    }
+}
+
 static void read_lines(void)
 {
     FILE *file = load.options.file ? fopen(load.options.file, "r") : NULL;
-    char *text = NULL, *rest;
+    char *text = NULL;
     size_t size = 0;
 
     while (file && getline(&text, &size, file) > 0) {
-        load.lines = realloc(load.lines, (size_t)(load.line_count + 1) * sizeof *load.lines);
-        if (!load.lines)
-            abort();
-        text[strcspn(text, "\n")] = '\0';
-        rest = text;
-        for (int i = 0; i < 4; i++) {
-            const char *field = strsep(&rest, "\t");
-            load.lines[load.line_count].field[i] = strdup(field ? field : "");
-        }
-        load.line_count++;
+        add_line(text);
+        text = NULL;
+        size = 0;
     }
     free(text);
     if (file)

@@ -72,7 +72,8 @@ static void send_on(int lane, int64_t due)
     long room = lane % load.options.rooms, member = lane / load.options.rooms % members(room);
     struct conn *sender = &load.conns[room + member * load.options.rooms];
     struct sent *message = message_add();
-    char text[2048], name[32], *where = name;
+    char text[2048], name[32];
+    const char *where = name;
     int len;
 
     *message = (struct sent){due, lane, (int)members(room), seen_add(members(room))};
