@@ -40,6 +40,7 @@ struct load {
     struct line *lines;
     long line_count, ready, failed, opened;
     int64_t from, until; /* the window that counts */
+    int64_t idle;        /* time in which there was nothing to do, us */
     uint64_t deliveries, extra, refused, sent, errors;
     struct hist latency, setup;
     void (*on_ready)(struct conn *conn);
@@ -56,8 +57,11 @@ void conn_write(struct conn *conn, const char *bytes, size_t len);
 void conn_text(struct conn *conn, const char *text, size_t len);
 void conn_open(struct conn *conn);
 void conn_close(struct conn *conn);
-/* Handle what the server has sent within `us`. */
+/* Handle what the server has sent, or sends within `us`. Takes the whole core. */
 void load_turn(int64_t us);
+/* The share 0..1 of the time since `start` in which there was something to do; `idle`: load.idle
+ * then. */
+double busy_since(int64_t start, int64_t idle);
 
 /* The modes: each prints one JSON object. */
 void run_rooms(void);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "tests/bench/load/load.h"
 
@@ -29,15 +28,6 @@ static long next_lane;
 static long members(long room)
 {
     return (load.options.clients - room + load.options.rooms - 1) / load.options.rooms;
-}
-
-static int64_t cpu_us(void)
-{
-    struct rusage used;
-
-    getrusage(RUSAGE_SELF, &used);
-    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
 }
 
 static struct sent *message_add(void)
@@ -211,13 +201,6 @@ struct busy {
     double connecting, sending;
 };
 
-static double busy_since(int64_t start, int64_t cpu)
-{
-    int64_t took = now_us() - start;
-
-    return took > 0 ? (double)(cpu_us() - cpu) / (double)took : 0;
-}
-
 static void report(double seconds, struct busy busy, double connecting)
 {
     printf("{\"clients\":%ld,\"ready\":%ld,\"failed\":%ld,\"connecting_ms\":%.1f,"
@@ -242,19 +225,19 @@ static void report(double seconds, struct busy busy, double connecting)
 /* What is counted and not timed is sent when it has arrived. */
 static void send_and_drain(int64_t start, struct busy *busy)
 {
-    int64_t cpu = cpu_us();
+    int64_t idle = load.idle;
 
     send_all(start);
     if (load.options.messages > 0)
         drain();
-    busy->sending = busy_since(start, cpu);
+    busy->sending = busy_since(start, idle);
     if (load.options.messages == 0)
         drain();
 }
 
 void run_rooms(void)
 {
-    int64_t start = now_us(), cpu = cpu_us();
+    int64_t start = now_us(), idle = load.idle;
     struct busy busy = {0};
     double connecting;
 
@@ -264,7 +247,7 @@ void run_rooms(void)
         load.options.parallel = CONNECTING_AT_ONCE;
     connect_all();
     connecting = (double)(now_us() - start) / 1000;
-    busy.connecting = busy_since(start, cpu);
+    busy.connecting = busy_since(start, idle);
     start = now_us();
     load.from = start + load.options.warmup * 1000000;
     load.until = load.from + load.options.seconds * 1000000;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "tests/bench/load/load.h"
 
@@ -19,15 +18,6 @@ static struct answer {
 
 static uint64_t done;
 
-static int64_t cpu_us(void)
-{
-    struct rusage used;
-
-    getrusage(RUSAGE_SELF, &used);
-    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
-}
-
 static void count(int64_t took)
 {
     int64_t now = now_us();
@@ -40,7 +30,7 @@ static void count(int64_t took)
 
 static void measure(void)
 {
-    int64_t start = now_us(), cpu = cpu_us();
+    int64_t start = now_us(), idle = load.idle;
     double busy;
 
     load.from = start + load.options.warmup * 1000000;
@@ -49,7 +39,7 @@ static void measure(void)
         conn_open(&load.conns[i]);
     while (now_us() < load.until)
         load_turn(10000);
-    busy = (double)(cpu_us() - cpu) / (double)(now_us() - start);
+    busy = busy_since(start, idle);
     printf("{\"clients\":%ld,\"seconds\":%ld,\"done\":%lu,\"per_s\":%.1f,\"failed\":%ld,"
            "\"errors\":%lu,\"latency_us\":{\"count\":%lu,\"p50\":%ld,\"p99\":%ld,\"p999\":%ld,"
            "\"max\":%ld},\"busy\":%.3f,\"lower_bound\":%s}\n",
