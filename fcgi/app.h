@@ -16,13 +16,14 @@
 #define API_BASE "/api/v1"
 
 /* Made by main before threads start, read-only afterwards; what it points to is thread-safe, but
- * for the statistics: each thread that counts has a copy of its own. */
+ * for the statistics and the kept pages: each thread has its own. */
 struct app {
     const struct conf *conf;
     struct chat *chat;
     struct mqtt *mqtt;
-    struct db_fence *fence; /* of all connections to PostgreSQL */
-    struct stats *stats;    /* the calling thread's own; NULL: nobody counts */
+    struct db_fence *fence;   /* of all connections to PostgreSQL */
+    struct stats *stats;      /* the calling thread's own; NULL: nobody counts */
+    struct page_cache *pages; /* likewise; NULL: none are kept */
 };
 
 /* One request being answered. `db` is the thread's own. */

@@ -53,12 +53,16 @@ void messages_list(struct call *call)
 
     if (!read_page(call, &page))
         return;
+    page.cache = call->app->pages;
     enum err err = chat_messages_page(call->db, &call->actor, call->request->args[0], &page,
                                       &call->response->body, &found);
-    if (err)
+    if (err) {
         response_error(call->response, err);
-    else
-        link_pages(call, &page, &found);
+        return;
+    }
+    if (call->app->stats)
+        stats_page(call->app->stats, found.was_kept);
+    link_pages(call, &page, &found);
 }
 
 void messages_send(struct call *call)

@@ -67,11 +67,18 @@ void stats_end(struct stats *stats, const char *pattern, int status, int64_t us)
     counter_add(&stats->ended, 1);
 }
 
+void stats_page(struct stats *stats, bool was_kept)
+{
+    counter_add(&stats->pages[was_kept], 1);
+}
+
 static void sum_up(const struct stats *const *threads, int count, struct stats *sum)
 {
     for (int i = 0; i < count; i++) {
         sum->ended += counter_read(&threads[i]->ended);
         sum->begun += counter_read(&threads[i]->begun);
+        sum->pages[0] += counter_read(&threads[i]->pages[0]);
+        sum->pages[1] += counter_read(&threads[i]->pages[1]);
         for (int class = 0; class < STATS_CLASSES; class ++) {
             histogram_sum(&sum->seconds[class], &threads[i]->seconds[class]);
             for (int status = 0; status < STATS_STATUSES; status++)
@@ -109,6 +116,10 @@ void stats_metrics(const struct stats *const *threads, int count, struct buf *ou
     sum_up(threads, count, sum);
     metrics_gauge(out, "requests_running", "Requests being answered.", sum->begun - sum->ended);
     put_answers(sum, out);
+    metrics_family(out, "counter", "message_pages_total",
+                   "Pages of messages, by where they came from.");
+    metrics_sample(out, "message_pages_total", "from=\"database\"", sum->pages[0]);
+    metrics_sample(out, "message_pages_total", "from=\"memory\"", sum->pages[1]);
     metrics_family(out, "histogram", "request_seconds",
                    "From a request's headers to the end of its answer.");
     for (int class = 0; class < STATS_CLASSES; class ++) {

@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 #include "fcgi/lane.h"
+#include "shared/base/cores.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 #include "shared/base/metrics.h"
+#include "shared/chat/page_cache.h"
 
 #define BACKLOG 1024
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept, such as EMFILE: it passes by itself */
@@ -29,7 +31,7 @@ struct worker {
     struct worker_pool *pool;
     pthread_t thread;
     atomic_bool ended;
-    struct app app; /* the pool's, with statistics of its own */
+    struct app app; /* the pool's, with statistics and pages of its own */
     struct stats stats;
 };
 
@@ -175,8 +177,11 @@ static void *worker_main(void *arg)
     struct worker_pool *pool = worker->pool;
     struct db *db = app_open_db(pool->app);
     struct exchange *exchange = exchange_new(pool);
+    int64_t page_bytes = conf_int(pool->app->conf, CONF_FCGI_PAGE_CACHE_BYTES);
     bool complained = false;
 
+    if (page_bytes > 0)
+        worker->app.pages = page_cache_new((size_t)page_bytes);
     while (!atomic_load(&pool->stopping)) {
         if (FCGX_Accept_r(&exchange->request) == 0) {
             complained = false;
@@ -191,6 +196,7 @@ static void *worker_main(void *arg)
         poll(NULL, 0, ACCEPT_PAUSE_MS);
     }
     exchange_free(exchange);
+    page_cache_free(worker->app.pages);
     db_close(db);
     atomic_store(&worker->ended, true);
     return NULL;
@@ -246,9 +252,21 @@ static void ignore_signal(int number)
     (void)number;
 }
 
+/* Eight, so that a request which waits keeps few others waiting. Where all share a core, and with
+ * it a cache, as many connections to PostgreSQL as that only push each other out of it: four answer
+ * a third more requests (docs/PERFORMANCE.md). */
+static int thread_count(const struct conf *conf)
+{
+    int count = (int)conf_int(conf, CONF_FCGI_THREADS);
+
+    if (count > 0)
+        return count;
+    return cores_count() == 1 ? 4 : 8;
+}
+
 struct worker_pool *worker_pool_start(const struct app *app, int listen_fd, bool shared)
 {
-    int threads = (int)conf_int(app->conf, CONF_FCGI_THREADS);
+    int threads = thread_count(app->conf);
     int slow = (int)conf_int(app->conf, CONF_FCGI_PASSWORD_THREADS);
     struct worker_pool *pool =
         mem_alloc(sizeof *pool + (size_t)(threads + slow) * sizeof(struct worker));

@@ -5,10 +5,10 @@
 #include "broker/gateway/writers.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/cores.h"
 #include "shared/base/mem.h"
 
 struct writer {
@@ -199,11 +199,10 @@ static void writer_start(struct writer *writer, struct writers *writers)
 static int count_of(const struct conf *conf)
 {
     int count = (int)conf_int(conf, CONF_BROKER_WRITERS);
-    cpu_set_t cores;
 
     if (count > 0)
         return count;
-    return sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1 ? 1 : 2;
+    return cores_count() == 1 ? 1 : 2;
 }
 
 struct writers *writers_new(struct loop *loop, const struct pool_options *options)

@@ -6,6 +6,7 @@ libparley_base_a_SOURCES = \
 	shared/base/mem.c shared/base/mem.h \
 	shared/base/buf.c shared/base/buf.h \
 	shared/base/clock.c shared/base/clock.h \
+	shared/base/cores.c shared/base/cores.h \
 	shared/base/random.c shared/base/random.h \
 	shared/base/hash.c shared/base/hash.h \
 	shared/base/hex.h \

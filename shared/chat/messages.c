@@ -2,9 +2,12 @@
  */
 #include "shared/chat/messages.h"
 
+#include <inttypes.h>
+
 #include "shared/base/json_write.h"
 #include "shared/base/mem.h"
 #include "shared/chat/command_internal.h"
+#include "shared/chat/page_cache.h"
 #include "shared/chat/render.h"
 #include "shared/chat/rules.h"
 #include "shared/store/listing.h"
@@ -107,7 +110,8 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
     if (!err && count == 2)
         err = read_nearest(db, actor, room_key, limits, parts);
     if (!err) {
-        *found = (struct chat_page_found){.has_more = parts[0].has_more || parts[1].has_more};
+        *found = (struct chat_page_found){.room_id = listing_room_id(&parts[0].rows),
+                                          .has_more = parts[0].has_more || parts[1].has_more};
         json_begin(&w, out);
         json_array(&w, NULL);
         for (size_t i = 0; i < count; i++)
@@ -123,6 +127,66 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
 
 /* ---- REST ---- */
 
+/* The body of the page's answer. */
+static enum err read_body(struct db *db, const struct chat_actor *actor, struct span key,
+                          const struct chat_page *page, struct buf *out,
+                          struct chat_page_found *found)
+{
+    buf_add_str(out, "{\"messages\":");
+    enum err err = messages_read(db, actor, key, page, out, found, NULL);
+    if (!err)
+        buf_addf(out, ",\"hasMore\":%s}", found->has_more ? "true" : "false");
+    return err;
+}
+
+/* The page as it was shown before, if nothing has happened since. Else it is read after the version
+ * that it is kept under: should it be newer than that, the version is one that never comes back. */
+static enum err read_again(struct db *db, const struct chat_actor *actor, struct span key,
+                           const struct chat_page *page, uint64_t connection,
+                           struct page_note *note, struct buf *out, struct chat_page_found *found)
+{
+    const struct room_viewer viewer = {actor->user_id, actor->session_id};
+    size_t start = out->len;
+    struct listing_version now;
+    enum err err = listing_version(db, &viewer, note->room_id, &now);
+    const struct page_version version = {now.last_seq, now.names};
+    bool usual = now.may_read && !now.hides_others && db_connections(db) == connection;
+
+    if (err)
+        return err;
+    if (usual && page_note_get(note, &version, out, found))
+        return ERR_OK;
+    err = read_body(db, actor, key, page, out, found);
+    if (!err && usual && db_connections(db) == connection)
+        page_note_keep(page->cache, note, &version, span_make(out->data + start, out->len - start),
+                       found);
+    return err;
+}
+
+static enum err read_noting(struct db *db, const struct chat_actor *actor, struct span key,
+                            const struct chat_page *page, struct buf *out,
+                            struct chat_page_found *found)
+{
+    uint64_t connection = db_connections(db);
+    struct buf name;
+    enum err err;
+
+    buf_init(&name, BUF_MAX_DEFAULT);
+    buf_addf(&name, "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " ", page->before, page->after,
+             page->around, page->limit);
+    buf_add_span(&name, key);
+    struct page_note *note = page_cache_find(page->cache, connection, buf_span(&name));
+    if (note) {
+        err = read_again(db, actor, key, page, connection, note, out, found);
+    } else {
+        err = read_body(db, actor, key, page, out, found);
+        if (!err)
+            page_cache_note(page->cache, db_connections(db), buf_span(&name), found->room_id);
+    }
+    buf_release(&name);
+    return err;
+}
+
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,
                             const struct chat_page *page, struct buf *out,
                             struct chat_page_found *found)
@@ -131,15 +195,12 @@ enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struc
     buf_init(&key, BUF_MAX_DEFAULT);
     rule_room_key(room, &key);
     size_t start = out->len;
-    buf_add_str(out, "{\"messages\":");
-    enum err err = messages_read(db, actor, buf_span(&key), page, out, found, NULL);
+    enum err err = page->cache ? read_noting(db, actor, buf_span(&key), page, out, found)
+                               : read_body(db, actor, buf_span(&key), page, out, found);
     buf_release(&key);
-    if (err) {
+    if (err)
         out->len = start;
-        return err_public(err);
-    }
-    buf_addf(out, ",\"hasMore\":%s}", found->has_more ? "true" : "false");
-    return ERR_OK;
+    return err_public(err);
 }
 
 enum err chat_message_get(struct db *db, const struct chat_actor *actor, struct span room,

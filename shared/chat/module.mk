@@ -21,6 +21,7 @@ libparley_chat_a_SOURCES = \
 	shared/chat/mark_read.c \
 	shared/chat/messages.c shared/chat/messages.h \
 	shared/chat/moderate.c \
+	shared/chat/page_cache.c shared/chat/page_cache.h \
 	shared/chat/page_cursor.c shared/chat/page_cursor.h \
 	shared/chat/permission.c shared/chat/permission.h \
 	shared/chat/sanctions.c \
@@ -67,6 +68,7 @@ check_PROGRAMS += \
 	tests/unit/chat/lost_test \
 	tests/unit/chat/own_account_test \
 	tests/unit/chat/moderation_test \
+	tests/unit/chat/page_cache_test \
 	tests/unit/chat/permission_test \
 	tests/unit/chat/races_test \
 	tests/unit/chat/rules_test
@@ -102,6 +104,9 @@ tests_unit_chat_races_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_moderation_test_SOURCES = tests/unit/chat/moderation_test.c $(ACT_TEST_SOURCES)
 tests_unit_chat_moderation_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
 tests_unit_chat_moderation_test_LDADD = $(CHAT_TEST_LIBS)
+tests_unit_chat_page_cache_test_SOURCES = tests/unit/chat/page_cache_test.c $(ACT_TEST_SOURCES)
+tests_unit_chat_page_cache_test_CPPFLAGS = $(PG_TEST_CPPFLAGS)
+tests_unit_chat_page_cache_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_permission_test_SOURCES = tests/unit/chat/permission_test.c
 tests_unit_chat_permission_test_LDADD = $(CHAT_TEST_LIBS)
 tests_unit_chat_account_test_SOURCES = tests/unit/chat/account_test.c $(ACT_TEST_SOURCES)

@@ -121,10 +121,13 @@ enum err chat_ping(struct db *db) MUST_CHECK;
 struct chat_page {
     int64_t before, after, around; /* seq; 0: absent */
     int64_t limit;                 /* 1..LIMIT_PAGE */
+    struct page_cache *cache;      /* the calling thread's, used with its `db` only; NULL: none */
 };
 /* What a page turned out to be. */
 struct chat_page_found {
+    int64_t room_id;
     bool has_more;       /* there is more where it was cut off by its limit */
+    bool was_kept;       /* it came out of the cache */
     int64_t first, last; /* seq of its messages; 0: it is empty */
 };
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,

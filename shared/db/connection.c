@@ -78,6 +78,11 @@ bool db_is_connected(const struct db *db)
     return db->pg != NULL;
 }
 
+uint64_t db_connections(const struct db *db)
+{
+    return db->connections;
+}
+
 /* One line, without quotes, so that it can stand in a log line. */
 static void flatten(const char *text, char *out, size_t size)
 {
@@ -234,6 +239,7 @@ static enum err connect_now(struct db *db, int64_t deadline_ms)
     db->tx = tx;
     if (!connected)
         return connect_failed(db, why);
+    db->connections++;
     if (db->failing)
         log_event(LOG_INFO, "db_connected", "host=%s timeline=%u", PQhost(db->pg), db->timeline);
     db->failing = false;

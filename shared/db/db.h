@@ -60,6 +60,10 @@ bool db_timeline_is_young(const struct db *db, int64_t ms);
 /* Is a connection up, as far as was seen? For readiness and tests; asks nobody. */
 bool db_is_connected(const struct db *db);
 
+/* How often it was connected. The same number before and after: it was one connection, and what
+ * committed transactions wrote, as it saw them, has only ever grown. */
+uint64_t db_connections(const struct db *db);
+
 /* The constraint that made the last call ERR_DB_UNIQUE; "" otherwise. Valid until the next call. */
 const char *db_constraint(const struct db *db);
 

@@ -41,7 +41,8 @@ struct db {
     struct db_fence *fence; /* of all connections of the process; borrowed; NULL: none */
     uint32_t timeline;      /* of the connection, or of the last one; 0: there was none */
 
-    PGconn *pg; /* NULL: not connected */
+    PGconn *pg;           /* NULL: not connected */
+    uint64_t connections; /* how many there were */
     enum db_transaction tx;
     const struct db_stmt **prepared; /* what this connection has prepared */
     size_t prepared_count;

@@ -145,6 +145,40 @@ enum err listing_messages(struct db *db, const struct room_viewer *viewer, struc
     return err;
 }
 
+/* A row if the viewer is a member. It is asked for each page that is shown again, and most of its
+ * cost is what PostgreSQL sets up for each table: no more of them than must be. */
+static const struct db_stmt version_of = {
+    .name = "listing_version",
+    .sql = "select r.last_seq, (select changes from name_changes where only_one),"
+           " exists (select 1 from user_block b where b.blocker_id = $2)"
+           " from (select o.last_seq from room o where o.id = $3 and o.archived_at is null"
+           "  limit 1) r"
+           " cross join lateral (select o.is_member from membership o where o.room_id = $3"
+           "  and o.user_id = $2 limit 1) m"
+           " where m.is_member and " SQL_ALIVE("$1", "$2"),
+    .params = 3,
+};
+
+enum err listing_version(struct db *db, const struct room_viewer *viewer, int64_t room_id,
+                         struct listing_version *out)
+{
+    struct db_result rows = {0};
+    enum err err = db_run(db, &version_of,
+                          DB_PARAMS(db_param_int(viewer->session_id), db_param_int(viewer->user_id),
+                                    db_param_int(room_id)),
+                          &rows);
+    *out = (struct listing_version){.may_read = false};
+    if (!err && db_result_rows(&rows) > 0)
+        *out = (struct listing_version){
+            .may_read = true,
+            .hides_others = db_result_bool(&rows, 0, 2),
+            .last_seq = db_result_int(&rows, 0, 0),
+            .names = db_result_int(&rows, 0, 1),
+        };
+    db_result_release(&rows);
+    return err;
+}
+
 void listing_message(const struct db_result *rows, int row, struct listing_message *out)
 {
     *out = (struct listing_message){
@@ -163,4 +197,9 @@ void listing_message(const struct db_result *rows, int row, struct listing_messa
 struct span listing_room_name(const struct db_result *rows)
 {
     return db_result_text(rows, 0, ACCESS_NAME);
+}
+
+int64_t listing_room_id(const struct db_result *rows)
+{
+    return db_result_int(rows, 0, ACCESS_ROOM);
 }

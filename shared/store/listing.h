@@ -78,7 +78,19 @@ enum err listing_messages(struct db *db, const struct room_viewer *viewer, struc
                           const struct listing_range *range, struct db_result *rows,
                           int *count) MUST_CHECK;
 void listing_message(const struct db_result *rows, int row, struct listing_message *out);
+/* What a page of the room's messages is made of: it stays the same as long as these do, for all
+ * members but those who hide some authors. */
+struct listing_version {
+    bool may_read;     /* else there is nothing more to know; listing_messages says why */
+    bool hides_others; /* the viewer has blocked somebody */
+    int64_t last_seq;  /* of its log: nothing happens in a room without a seq */
+    int64_t names;     /* how often a user's name was changed */
+};
+enum err listing_version(struct db *db, const struct room_viewer *viewer, int64_t room_id,
+                         struct listing_version *out) MUST_CHECK;
 /* The room's name, from any result of listing_messages that was ERR_OK, also an empty one. */
 struct span listing_room_name(const struct db_result *rows);
+/* Its id, likewise. */
+int64_t listing_room_id(const struct db_result *rows);
 
 #endif

@@ -104,15 +104,29 @@ const requests = (ask, clients) => async (bench, peer) => {
   return { value: said.per_s, lost: said.failed + said.errors, ...said };
 };
 
-async function roomLine(bench, peer, method, query, body) {
+const HISTORY = 2000;
+const PAGES = 1000; /* more of them than anybody keeps */
+
+/* `pick`: of the newest message's seq, the queries of the pages that are asked for in turn. */
+const pages = (pick) => async (bench, peer) => {
+  const world = await bench.world(peer);
+  const { name, token, newest } = await world.historyOf(HISTORY);
+  const lines = pick(newest).map((query) => ['GET', `/api/v1/channels/${name}/messages?limit=50${query}`, token, '']);
+  return { port: portOf(bench.target(peer).http), file: await world.lines(lines) };
+};
+
+const newestPage = pages(() => ['']);
+const before = (seqOf) => pages((newest) => Array.from({ length: PAGES }, (_, i) => `&before=${Math.round(seqOf(i, newest))}`));
+const pagesAllOver = before((i, newest) => 51 + (newest - 51) * ((i * 617) % PAGES) / PAGES);
+const oldestPages = before((i) => 51 + i);
+const newestPages = before((i, newest) => newest - i);
+
+async function post(bench, peer) {
   const world = await bench.world(peer);
   const { names } = await world.roomsOf(1, 10);
-  const line = [method, `/api/v1/channels/${names[0]}/messages${query}`, world.users[0].token, body ?? ''];
+  const line = ['POST', `/api/v1/channels/${names[0]}/messages`, world.users[0].token, JSON.stringify({ text: 'x'.repeat(80) })];
   return { port: portOf(bench.target(peer).http), file: await world.lines([line]) };
 }
-
-const page = (query) => (bench, peer) => roomLine(bench, peer, 'GET', query);
-const post = (bench, peer) => roomLine(bench, peer, 'POST', '', JSON.stringify({ text: 'x'.repeat(80) }));
 
 /* ---- installations that are made for the purpose ---- */
 
@@ -207,13 +221,14 @@ export const SCENARIOS = [
   ...[0, 1000, 5000, 10_000].map((n) => scenario(`memory-system-${n}`, 'system', `memory with ${n} idle connections`, 'MiB', 'less', PEERS, memorySystem(n))),
   scenario('start-up', 'system', './dev up until it is ready, on an empty folder', 's', 'less', ['parley'], startUp),
 
-  rest('rest-history', 'a page of 50 messages, 32 connections', page('?limit=50'), 32),
+  rest('rest-history', 'the newest page of 50 messages, 32 connections', newestPage, 32),
+  rest('rest-history-walk', 'each time another page of 50 of a long history', pagesAllOver, 32),
   rest('rest-post', 'a message posted, 32 connections', post, 32),
   rest('rest-login', 'a login (Argon2id, 19 MiB, 2 passes), 8 connections', logins, 8),
 
   ...[10, 100, 1000].map((n) => growth(`growth-members-${n}`, `one room of ${n}, 4 in flight`, 'deliveries/s', 'more', deliveriesTo(n))),
   ...[10, 100, 1000].map((n) => growth(`growth-rooms-${n}`, `connecting as a member of ${n} rooms`, 'ms', 'less', connectOf(n))),
-  growth('growth-history-first', 'the oldest page of 50 of a long history', 'requests/s', 'more', requests(page('?limit=50&before=51'), 32)),
-  growth('growth-history-last', 'the newest page of it', 'requests/s', 'more', requests(page('?limit=50'), 32)),
+  growth('growth-history-first', 'the oldest pages of 50 of a long history', 'requests/s', 'more', requests(oldestPages, 32)),
+  growth('growth-history-last', 'the newest pages of it', 'requests/s', 'more', requests(newestPages, 32)),
   ...[1, 2, 4].map((n) => growth(`growth-brokers-${n}`, `100 rooms of 10, ${n} broker${n > 1 ? 's' : ''} on the one core`, 'sends/s', 'more', brokers(n), ['parley-lighttpd'])),
 ];

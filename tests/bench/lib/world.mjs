@@ -89,6 +89,18 @@ export class World {
     return { names, file: await this.lines([[user.token, names[0]]]) };
   }
 
+  /** A room with at least `count` messages; the newest one's seq. (Others may have left it many more.) */
+  async historyOf(count) {
+    const { names: [name] } = await this.roomsOf(1, 10);
+    const [{ token }] = this.users;
+    const target = `/channels/${name}/messages`;
+    const newest = async () => (await must(this.http, 'GET', `${target}?limit=1`, { token })).messages[0].seq;
+    const missing = count - await newest();
+    await inParallel(Math.max(missing, 0), (i) => must(this.http, 'POST', target,
+      { token: this.users[i % 10].token, body: { text: `message ${i} `.padEnd(80, 'x') } }));
+    return { name, token, newest: await newest() };
+  }
+
   async lines(rows) {
     const file = path.join(this.folder, `${this.nest ? 'nest' : 'parley'}-${this.files++}`);
     await writeFile(file, rows.map((row) => `${row.join('\t')}\n`).join(''));

@@ -38,7 +38,7 @@ struct load {
     int epoll;
     struct conn *conns;
     struct line *lines;
-    long line_count, ready, failed, opened;
+    long line_count, next_line, ready, failed, opened;
     int64_t from, until; /* the window that counts */
     int64_t idle;        /* time in which there was nothing to do, us */
     uint64_t deliveries, extra, refused, sent, errors;

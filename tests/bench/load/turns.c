@@ -80,7 +80,7 @@ void run_handshakes(void)
 
 static void ask(struct conn *conn)
 {
-    const struct line *line = &load.lines[conn->id % load.line_count];
+    const struct line *line = &load.lines[load.next_line++ % load.line_count];
     char request[4096];
     int len = snprintf(request, sizeof request,
                        "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%ld\r\n%s%s%s"

@@ -84,6 +84,7 @@ static const struct hot hot[] = {
     {"page, oldest", NULL, "listing_last_messages(1, 1, 'r2', 0, 52, 51)"},
     {"page after, middle", NULL, "listing_first_messages(1, 1, 'r2', " MIDDLE ", 1000000, 51)"},
     {"page after, oldest", NULL, "listing_first_messages(1, 1, 'r2', 0, 1000000, 51)"},
+    {"is a kept page the same", NULL, "listing_version(1, 1, 2)"},
     {"sync, a room's rows", NULL, "log_read_room(2, 0, 50, 50, false)"},
     {"sync, an inbox's rows", NULL, "log_read_inbox(1, 0, 50, 50)"},
     {"heads", NULL, "log_heads('{0,0,1}', '{1,2,1}')"},
@@ -322,6 +323,7 @@ static void prepare_lists(struct db *db)
     struct listing_channels channels = {.search = SPAN_NONE, .limit = 1};
     struct listing_range range = {0, 9, 1, false};
     struct db_result rows[4] = {0};
+    struct listing_version version;
     struct marker_outcome marker;
     int count;
 
@@ -331,6 +333,7 @@ static void prepare_lists(struct db *db)
     db_result_release(&rows[2]);
     range.ascending = true;
     OK(listing_messages(db, &viewer, key, &range, &rows[2], &count));
+    OK(listing_version(db, &viewer, 2, &version));
     OK(marker_move(db, &viewer, SPAN_LIT("r9"), 1, &marker));
     for (size_t i = 0; i < 4; i++)
         db_result_release(&rows[i]);

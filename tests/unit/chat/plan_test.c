@@ -9,6 +9,7 @@
 
 #include "shared/chat/expire.h"
 #include "shared/chat/own_account.h"
+#include "shared/store/listing.h"
 #include "tests/unit/chat/world.h"
 
 static void read_history(struct world *world, int64_t user)
@@ -113,6 +114,7 @@ static void every_read_walks_an_index(void **state)
     const int64_t ann = world_user("ann"), red = world_room("red");
     const int64_t leavers[] = {world_user("zoe"), world_user("yan"), world_user("xia")};
     struct chat_sweep sweep = {.since_xid = 1};
+    struct listing_version version;
 
     world_member(red, ann);
     for (int round = 0; round < 3; round++) {
@@ -123,6 +125,8 @@ static void every_read_walks_an_index(void **state)
         read_history(world, ann);
         read_moderation(world, ann);
         delete_account(world, leavers[round]);
+        assert_int_equal(listing_version(world->db, &(struct room_viewer){ann, ann}, red, &version),
+                         ERR_OK);
         assert_int_equal(chat_log_read(world->db, LOG_ROOM, red, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_log_read(world->db, LOG_INBOX, ann, 0, 0, 9, false, &events), ERR_OK);
         assert_int_equal(chat_sweep_run(world->db, &sweep), ERR_OK);
@@ -144,6 +148,9 @@ static void every_read_walks_an_index(void **state)
             world->db, "message_write_all('{red}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}')",
             (const char *[]){"room_event_room_id_actor_id_nonce_key", "room_name_pkey", "room_pkey",
                              "membership_pkey", "app_user_pkey", "Tid Scan on room", NULL});
+        expect_plan(world->db, "listing_version(1, 1, 1)",
+                    (const char *[]){"room_pkey", "membership_pkey", "name_changes_pkey",
+                                     "user_block_pkey", NULL});
         expect_plan(world->db, "message_lock_wait('{red}')",
                     (const char *[]){"room_name_pkey", "room_pkey", NULL});
 

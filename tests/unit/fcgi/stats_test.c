@@ -49,6 +49,9 @@ static void threads_are_summed_up(void **state)
     stats_begin(&b);
     stats_end(&b, NULL, 404, 50);
     stats_begin(&a);
+    stats_page(&a, true);
+    stats_page(&b, true);
+    stats_page(&b, false);
     stats_metrics(threads, 2, &out);
     assert_non_null(strstr(out.data, "\nparley_requests_running 1\n"));
     assert_non_null(
@@ -59,6 +62,8 @@ static void threads_are_summed_up(void **state)
     assert_non_null(strstr(out.data, "\nparley_requests_total{route=\"auth\",status=\"200\"} 0\n"));
     assert_null(strstr(out.data, "{route=\"auth\",status=\"201\"}"));
     assert_non_null(strstr(out.data, "\nparley_request_seconds_count{route=\"channels\"} 3\n"));
+    assert_non_null(strstr(out.data, "\nparley_message_pages_total{from=\"database\"} 1\n"));
+    assert_non_null(strstr(out.data, "\nparley_message_pages_total{from=\"memory\"} 2\n"));
     buf_release(&out);
 }
 
