@@ -128,10 +128,9 @@ static void its_memory_is_bounded(void **state)
         if (i % 10 == 0)
             keep(cache, name, span_make(body, sizeof body));
     }
-#ifndef __SANITIZE_ADDRESS__ /* which does not count */
     size_t taken = mallinfo2().uordblks - before;
-    assert_in_range(taken, bytes / 2, bytes * 5 / 4);
-#endif
+    if (taken > 0) /* a sanitizer's malloc does not tell */
+        assert_in_range(taken, bytes / 2, bytes * 5 / 4);
     page_cache_free(cache);
     assert_true(mallinfo2().uordblks <= before + (64 << 10)); /* what malloc holds ready */
 }
