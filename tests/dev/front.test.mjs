@@ -155,7 +155,8 @@ describe('the front', () => {
     const { pids } = JSON.parse(dev('status', '--json', '--data', data));
     process.kill(pids.supervisor, 'SIGSTOP');
     process.kill(pids.fcgi, 'SIGKILL');
-    while (fs.existsSync(`/proc/${pids.fcgi}/exe`)) { /* its end takes a moment */ }
+    /* Its end takes a moment: until its last thread is gone, its socket takes connections. */
+    while (fs.readdirSync(`/proc/${pids.fcgi}/task`).length > 1 || !/\) Z /.test(fs.readFileSync(`/proc/${pids.fcgi}/stat`, 'utf8'))) ;
     try {
       const answer = await get(base, '/api/v1/channels');
       assert.equal(answer.status, 503);

@@ -221,11 +221,12 @@ describe('blocks', () => {
     assert.equal(client.socket.recovered, true);
     assert.deepEqual(client.events.slice(from).filter((each) => !each.event.startsWith('(')).map((each) => each.body.text), ['three']);
 
-    const views = async () => {
+    const views = async (replay) => {
       const full = await at(t, ann, 1);
       const few = await at(t, ann, 0, { auth: { history: 2 } });
       const since = await at(t, ann, 1, { auth: { since: { [room]: seq } } });
-      await since.settle();
+      if (replay.length) await since.waitFor('messageUpdated'); /* comes by itself, a little later */
+      else await since.settle();
       return {
         full: texts(full.history[room]), few: texts(few.history[room]), since: texts(since.history[room]),
         replay: since.received('messageUpdated').map((body) => body.text),
@@ -235,11 +236,11 @@ describe('blocks', () => {
       };
     };
     const hidden = ['one', 'three'];
-    assert.deepEqual(await views(), { full: hidden, few: hidden, since: hidden, replay: [], asked: hidden, page: hidden, all: hidden });
+    assert.deepEqual(await views([]), { full: hidden, few: hidden, since: hidden, replay: [], asked: hidden, page: hidden, all: hidden });
     check.problem(await ann.rest('GET', path(room, seq)), 404, 'message_not_found');
     assert.equal((await ann.rest('DELETE', `/users/me/blocks/${bob.username}`)).status, 204);
     const all = ['hello', 'one', 'two', 'three'];
-    assert.deepEqual(await views(), {
+    assert.deepEqual(await views(['hello']), {
       full: all, few: ['two', 'three'], since: all.slice(1), replay: ['hello'], asked: all, page: all, all,
     });
     await until('the unblocking at the socket\'s broker', async () => {
