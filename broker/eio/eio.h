@@ -239,6 +239,11 @@ struct span eio_session_query(const struct eio_session *session, const char *nam
 /* All query parameters, as eio_fields. */
 struct span eio_session_query_fields(const struct eio_session *session);
 
+/* Begin to fetch into the cache what eio_session_send will touch: first the session, and a little
+ * later what the session points to. For who is about to send to many; changes nothing. */
+void eio_session_fetch(const struct eio_session *session);
+void eio_session_fetch_output(const struct eio_session *session);
+
 /* Queue a packet; takes a reference of its own. False: the session is closed, or is now because of
  * its bounds. */
 bool eio_session_send(struct eio_session *session, struct eio_frame *frame);

@@ -169,6 +169,21 @@ bool eio_session_send(struct eio_session *session, struct eio_frame *frame)
     return eio_session_queue_frame(session, frame);
 }
 
+void eio_session_fetch(const struct eio_session *session)
+{
+    __builtin_prefetch(&session->server);
+    __builtin_prefetch(&session->wire);
+    __builtin_prefetch(&session->state);
+}
+
+void eio_session_fetch_output(const struct eio_session *session)
+{
+    if (!session->wire)
+        return;
+    __builtin_prefetch(&session->wire->session, 1);
+    __builtin_prefetch(&session->wire->dirty, 1);
+}
+
 bool eio_session_writable(const struct eio_session *session)
 {
     if (session->state != EIO_STATE_OPEN)

@@ -14,6 +14,7 @@
 #include "broker/gateway/recoverable.h"
 #include "broker/gateway/roomname.h"
 #include "broker/gateway/typing.h"
+#include "broker/gateway/user.h"
 #include "shared/base/mem.h"
 
 static struct room *room_open(struct gateway *gateway, int64_t id, int64_t last)
@@ -149,6 +150,29 @@ static void take_note(struct room *room, const struct event *event)
         typing_over(room, event->subject);
 }
 
+/* Members are reached over pointers to memory that is cold: see sio_sockets_fetch. */
+static void fetch(struct membership *const *members, size_t count)
+{
+    struct sio_socket *sockets[SIO_FETCH];
+    size_t open = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(&members[i]->client);
+        __builtin_prefetch(&members[i]->catchup);
+    }
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(&members[i]->client->socket);
+        __builtin_prefetch(&members[i]->client->state);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (members[i]->client->user)
+            __builtin_prefetch(&members[i]->client->user->blocked_count);
+        if (members[i]->client->socket)
+            sockets[open++] = members[i]->client->socket;
+    }
+    sio_sockets_fetch(sockets, open);
+}
+
 void room_deliver(struct livelog *live, struct event *event)
 {
     struct room *room = (struct room *)live;
@@ -158,6 +182,11 @@ void room_deliver(struct livelog *live, struct event *event)
     for (size_t i = room->count; i-- > 0;) { /* backwards: a member that goes swaps in a done one */
         struct membership *membership = room->members[i];
 
+        if ((room->count - 1 - i) % SIO_FETCH == 0) {
+            size_t first = i + 1 < SIO_FETCH ? 0 : i + 1 - SIO_FETCH;
+
+            fetch(room->members + first, i + 1 - first);
+        }
         if (offer(membership, event, &message))
             client_left(membership->client, membership);
     }

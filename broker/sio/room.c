@@ -84,12 +84,47 @@ size_t sio_room_size(const struct sio_room *room)
     return room->count;
 }
 
+void sio_sockets_fetch(struct sio_socket *const *sockets, size_t count)
+{
+    const struct eio_session *sessions[SIO_FETCH];
+    size_t open = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(&sockets[i]->client);
+        __builtin_prefetch(&sockets[i]->pid);
+        __builtin_prefetch(&sockets[i]->state);
+    }
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(&sockets[i]->client->session);
+    for (size_t i = 0; i < count; i++)
+        if (sockets[i]->client->session)
+            sessions[open++] = sockets[i]->client->session;
+    for (size_t i = 0; i < open; i++)
+        eio_session_fetch(sessions[i]);
+    for (size_t i = 0; i < open; i++)
+        eio_session_fetch_output(sessions[i]);
+}
+
+static void fetch(struct sio_membership *const *members, size_t count)
+{
+    struct sio_socket *sockets[SIO_FETCH];
+
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch(members[i]);
+    for (size_t i = 0; i < count; i++)
+        sockets[i] = members[i]->socket;
+    sio_sockets_fetch(sockets, count);
+}
+
 void sio_room_emit(struct sio_room *room, struct sio_message *message, struct sio_socket *except)
 {
     if (room->ns->recovery)
         sio_recovery_log(room->ns, message, room, NULL, except);
     /* A member whose output bound is passed is only marked now: the array does not change. */
-    for (size_t i = 0; i < room->count; i++)
+    for (size_t i = 0; i < room->count; i++) {
+        if (i % SIO_FETCH == 0)
+            fetch(room->members + i, i + SIO_FETCH < room->count ? SIO_FETCH : room->count - i);
         if (room->members[i]->socket != except)
             sio_deliver(room->members[i]->socket, message);
+    }
 }

@@ -280,6 +280,13 @@ size_t sio_room_size(const struct sio_room *room);
 /* To all members but `except` (may be NULL). O(members), one encoding per variant. */
 void sio_room_emit(struct sio_room *room, struct sio_message *message, struct sio_socket *except);
 
+/* Begin to fetch into the cache what an emit to each of these will touch, at most SIO_FETCH of
+ * them: for who emits to many. Their memory has mostly left the cache since they last got
+ * something, and lies behind five pointers; taking each step for all of them, one does not wait for
+ * the others. */
+#define SIO_FETCH 16
+void sio_sockets_fetch(struct sio_socket *const *sockets, size_t count);
+
 /* ---- connection state recovery (PROTOCOL section 8) ---- */
 
 /* An application that keeps its own log admits with sio_accept_recoverable and replays by emitting
