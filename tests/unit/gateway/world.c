@@ -72,6 +72,14 @@ void sio_emit_passing(struct sio_socket *socket, struct sio_message *message)
         sio_emit_message(socket, message);
 }
 
+/* The members that are fetched are those there are, and no more at a time than may be. */
+void sio_sockets_fetch(struct sio_socket *const *sockets, size_t count)
+{
+    assert_in_range(count, 0, SIO_FETCH);
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(sockets[i]);
+}
+
 const char *sio_socket_id(const struct sio_socket *socket)
 {
     (void)socket;
