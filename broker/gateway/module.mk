@@ -12,6 +12,7 @@ libparley_gateway_a_SOURCES = \
 	broker/gateway/connect.c broker/gateway/connect.h \
 	broker/gateway/expiry.c broker/gateway/expiry.h \
 	broker/gateway/device.c broker/gateway/device.h \
+	broker/gateway/gather.c broker/gateway/gather.h \
 	broker/gateway/gateway.c broker/gateway/gateway.h \
 	broker/gateway/identify.c broker/gateway/identify.h \
 	broker/gateway/indexer.c broker/gateway/indexer.h \
@@ -42,6 +43,10 @@ libparley_gateway_a_SOURCES = \
 check_PROGRAMS += tests/unit/gateway/seqlog_test
 tests_unit_gateway_seqlog_test_SOURCES = tests/unit/gateway/seqlog_test.c
 tests_unit_gateway_seqlog_test_LDADD = libparley-gateway.a libparley-chat.a libparley-base.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/gateway/gather_test
+tests_unit_gateway_gather_test_SOURCES = tests/unit/gateway/gather_test.c
+tests_unit_gateway_gather_test_LDADD = libparley-gateway.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/gateway/absence_test
 tests_unit_gateway_absence_test_SOURCES = tests/unit/gateway/absence_test.c

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "broker/gateway/gather.h"
 #include "shared/base/clock.h"
 #include "shared/base/cores.h"
 #include "shared/base/mem.h"
@@ -17,10 +18,13 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct list queue;    /* under lock */
+    int queued;           /* under lock */
+    int wanted;           /* under lock: not woken for less */
     bool stop;            /* under lock */
     struct list arriving; /* the loop's: what has come in this turn */
     /* The thread's own. */
     struct db *db;
+    struct gather gather;
     struct list busy; /* their room was locked: they go first next time */
     struct write_job **batch;
     struct chat_command **commands;
@@ -68,6 +72,34 @@ static void deliver(void *arg)
     free(delivery);
 }
 
+/* Until `wanted` sends are queued, or for `wait_us` (-1: however long). Under the lock. */
+static void await(struct writer *writer, int wanted, int64_t wait_us)
+{
+    struct timespec until = clock_mono_after_us(wait_us);
+    int failed = 0;
+
+    writer->wanted = wanted;
+    while (!writer->stop && writer->queued < wanted && failed == 0) {
+        if (wait_us < 0)
+            failed = pthread_cond_wait(&writer->wake, &writer->lock);
+        else
+            failed = pthread_cond_timedwait(&writer->wake, &writer->lock, &until);
+    }
+    writer->wanted = 1;
+}
+
+/* Under the lock. `count` are at hand. */
+static void await_more(struct writer *writer, int count)
+{
+    int before = writer->queued;
+    int64_t wait_us = gather_wait_us(&writer->gather, count + before);
+
+    if (wait_us == 0)
+        return;
+    await(writer, writer->gather.expected - count, wait_us);
+    gather_waited(&writer->gather, before, writer->queued);
+}
+
 /* Wait for work and take up to a batch of it, the busy ones first. 0: stop. */
 static int take(struct writer *writer)
 {
@@ -77,10 +109,14 @@ static int take(struct writer *writer)
     while (count < max && (node = list_take_first(&writer->busy)))
         writer->batch[count++] = list_entry(node, struct write_job, node);
     pthread_mutex_lock(&writer->lock);
-    while (count == 0 && !writer->stop && list_is_empty(&writer->queue))
-        pthread_cond_wait(&writer->wake, &writer->lock);
-    while (!writer->stop && count < max && (node = list_take_first(&writer->queue)))
+    if (count == 0)
+        await(writer, 1, -1);
+    if (count < max)
+        await_more(writer, count);
+    while (!writer->stop && count < max && (node = list_take_first(&writer->queue))) {
+        writer->queued--;
         writer->batch[count++] = list_entry(node, struct write_job, node);
+    }
     if (writer->stop)
         count = 0;
     pthread_mutex_unlock(&writer->lock);
@@ -109,14 +145,19 @@ static int expire(struct writer *writer, int count, struct delivery *delivery)
 static void write_batch(struct writer *writer, int count, struct delivery *delivery)
 {
     int64_t began_us = clock_mono_us();
+    int64_t took_us;
 
     for (int i = 0; i < count; i++)
         writer->commands[i] = writer->batch[i]->command;
     counter_add(&writer->begun, 1);
     chat_send_batch(writer->db, writer->commands, writer->progress, (size_t)count);
     counter_add(&writer->ended, 1);
+    took_us = clock_mono_us() - began_us;
     histogram_add(&writer->batch_sizes, HISTOGRAM_SIZE, (uint64_t)count);
-    histogram_add_us(&writer->commits, clock_mono_us() - began_us);
+    histogram_add_us(&writer->commits, took_us);
+    pthread_mutex_lock(&writer->lock);
+    gather_written(&writer->gather, count + writer->queued, took_us);
+    pthread_mutex_unlock(&writer->lock);
     for (int i = 0; i < count; i++) {
         if (writer->progress[i] == CHAT_BUSY)
             list_append(&writer->busy, &writer->batch[i]->node);
@@ -158,9 +199,12 @@ static void hand_over(struct writer *writer)
     if (list_is_empty(&writer->arriving))
         return;
     pthread_mutex_lock(&writer->lock);
-    while ((node = list_take_first(&writer->arriving)))
+    while ((node = list_take_first(&writer->arriving))) {
         list_append(&writer->queue, node);
-    pthread_cond_signal(&writer->wake);
+        writer->queued++;
+    }
+    if (writer->queued >= writer->wanted)
+        pthread_cond_signal(&writer->wake);
     pthread_mutex_unlock(&writer->lock);
 }
 
@@ -180,7 +224,8 @@ static void writer_start(struct writer *writer, struct writers *writers)
 
     writer->writers = writers;
     pthread_mutex_init(&writer->lock, NULL);
-    pthread_cond_init(&writer->wake, NULL);
+    clock_mono_cond_init(&writer->wake);
+    writer->wanted = 1;
     list_init(&writer->queue);
     list_init(&writer->arriving);
     list_init(&writer->busy);

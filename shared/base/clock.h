@@ -5,9 +5,9 @@
 #ifndef PARLEY_BASE_CLOCK_H
 #define PARLEY_BASE_CLOCK_H
 
-#include <stdint.h>
-
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "shared/base/err.h"
 #include "shared/base/span.h"
@@ -17,6 +17,12 @@ int64_t clock_mono_ms(void);
 
 /* Microseconds of the same clock, for measuring. */
 int64_t clock_mono_us(void);
+
+/* A time of that clock, for pthread_cond_timedwait on what clock_mono_cond_init made. */
+struct timespec clock_mono_after_us(int64_t us);
+
+/* A condition whose time limits are of that clock. Destroyed as any other. */
+void clock_mono_cond_init(pthread_cond_t *cond);
 
 /* Microseconds since 1970-01-01T00:00:00Z. */
 int64_t clock_wall_us(void);

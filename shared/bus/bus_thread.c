@@ -231,7 +231,6 @@ static void *thread_main(void *arg)
 struct bus_thread *bus_thread_new(const struct bus_options *options, int limit)
 {
     struct bus_thread *thread = mem_alloc(sizeof *thread);
-    pthread_condattr_t monotonic;
     char topic[128];
     sigset_t all, before;
 
@@ -239,10 +238,7 @@ struct bus_thread *bus_thread_new(const struct bus_options *options, int limit)
     thread->limit = (size_t)limit;
     thread->ring = mem_array(thread->limit, sizeof *thread->ring);
     pthread_mutex_init(&thread->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&thread->probed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_mono_cond_init(&thread->probed);
     thread->probed_ms = thread->vain_ms = -PROBE_GOOD_MS;
     snprintf(topic, sizeof topic, "parley/v1/brokers/%s", options->client_id);
     thread->probe_topic = mem_strdup(topic);
@@ -286,8 +282,8 @@ bool bus_thread_is_connected(const struct bus_thread *thread)
 
 bool bus_thread_probe(struct bus_thread *thread, int64_t timeout_ms)
 {
-    int64_t since = clock_mono_ms() - PROBE_GOOD_MS, until = clock_mono_ms() + timeout_ms;
-    const struct timespec end = {until / 1000, until % 1000 * 1000000};
+    int64_t since = clock_mono_ms() - PROBE_GOOD_MS;
+    const struct timespec end = clock_mono_after_us(timeout_ms * 1000);
     int late = 0;
 
     if (!bus_thread_is_connected(thread))

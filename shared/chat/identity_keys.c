@@ -134,8 +134,8 @@ static void look(struct identity_keys *keys)
 
 static bool wait_for_next(struct identity_keys *keys)
 {
-    int64_t due_ms = clock_mono_ms() + LOOK_MS;
-    struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
+    struct timespec until = clock_mono_after_us(LOOK_MS * 1000);
+
     pthread_mutex_lock(&keys->lock);
     while (!keys->stop && pthread_cond_timedwait(&keys->wake, &keys->lock, &until) == 0) {
     }
@@ -155,15 +155,11 @@ static void *run(void *arg)
 struct identity_keys *identity_keys_new(const char *path, enum keyset_algorithm algorithm)
 {
     struct identity_keys *keys = mem_alloc(sizeof *keys);
-    pthread_condattr_t attr;
     sigset_t all, old;
     keys->path = path;
     keys->algorithm = algorithm;
     pthread_mutex_init(&keys->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&keys->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_mono_cond_init(&keys->wake);
     look(keys);
     sigfillset(&all); /* signals are the process's own threads' */
     pthread_sigmask(SIG_SETMASK, &all, &old);
