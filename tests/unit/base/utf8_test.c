@@ -184,6 +184,31 @@ static void folding_is_nfkc_and_case(void **state)
     folds("\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80");
 }
 
+/* ASCII has a way of its own: it must be the same as that of the tables, which is seen by giving
+ * them another character too. */
+static void ascii_is_as_the_tables_have_it(void **state)
+{
+    (void)state;
+    for (int code = 0; code < 0x80; code++) {
+        const char c = (char)code;
+        const char with[] = {c, '\xc3', '\xa9'};
+        struct buf alone, both;
+
+        buf_init(&alone, 16);
+        buf_init(&both, 16);
+        utf8_fold(span_make(&c, 1), &alone);
+        utf8_fold(span_make(with, sizeof with), &both);
+        assert_int_equal(alone.len, 1);
+        assert_int_equal(both.len, 3);
+        assert_int_equal(alone.data[0], both.data[0]);
+        buf_release(&alone);
+        buf_release(&both);
+        assert_int_equal(utf8_has_control(span_make(&c, 1)),
+                         (c < 0x20 || c == 0x7f) && c != '\n' && c != '\t');
+        assert_int_equal(utf8_is_unfit_name(span_make(&c, 1)), c <= 0x20 || c == 0x7f);
+    }
+}
+
 static void folding_keeps_to_the_buffers_maximum(void **state)
 {
     struct buf out;
@@ -207,6 +232,7 @@ int main(void)
         cmocka_unit_test(controls_but_newline_and_tab),
         cmocka_unit_test(names_have_neither_tricks_nor_loose_ends),
         cmocka_unit_test(folding_is_nfkc_and_case),
+        cmocka_unit_test(ascii_is_as_the_tables_have_it),
         cmocka_unit_test(folding_keeps_to_the_buffers_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
