@@ -6,11 +6,13 @@
  *                         locked nobody else waits for it again
  *   the connection broke  outcome unknown: once more, the nonces make it harmless
  *   any other failure     nothing was written: each send by itself, so that one cannot spoil all
+ *   a nonce comes twice   what comes before the second is a transaction of its own
  */
 #include "shared/chat/command_internal.h"
 
 #include "shared/base/clock.h"
 #include "shared/base/mem.h"
+#include "shared/chat/nonce.h"
 #include "shared/chat/render.h"
 #include "shared/store/message.h"
 
@@ -93,6 +95,12 @@ static enum chat_progress conclude(struct chat_command *send, const struct messa
     return command_finish(send, verdict_errors[outcome->verdict]);
 }
 
+/* Nobody can have sent its nonce before: it was made here. */
+static bool is_first(const struct chat_command *send)
+{
+    return nonce_is_server_made(buf_span(&send->nonce)) && !send->maybe_written;
+}
+
 /* One transaction. On ERR_OK all are concluded. */
 static enum err attempt(struct db *db, enum message_lock lock, struct chat_command **sends,
                         enum chat_progress *progress, size_t count)
@@ -107,6 +115,7 @@ static enum err attempt(struct db *db, enum message_lock lock, struct chat_comma
             .user_id = sends[i]->actor.user_id,
             .session_id = sends[i]->actor.session_id,
             .nonce = buf_span(&sends[i]->nonce),
+            .is_first = is_first(sends[i]),
             .text = buf_span(&sends[i]->text),
             .body_hash = span_make((const char *)sends[i]->body_hash, DIGEST_SIZE),
         };
@@ -174,6 +183,25 @@ static void send_all(struct db *db, struct chat_command **sends, enum chat_progr
         send_all(db, &sends[i], &progress[i], 1);
 }
 
+static bool is_repeat(const struct chat_command *send, const struct chat_command *of)
+{
+    return send->actor.user_id == of->actor.user_id &&
+           span_equal(buf_span(&send->nonce), buf_span(&of->nonce));
+}
+
+/* How many of the sends from the first on have nonces of their own: a repeat waits for what becomes
+ * of the one that it repeats. */
+static size_t count_distinct(struct chat_command **sends, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (is_repeat(sends[i], sends[j]))
+                return i;
+        }
+    }
+    return count;
+}
+
 void chat_send_batch(struct db *db, struct chat_command **sends, enum chat_progress *progress,
                      size_t count)
 {
@@ -188,6 +216,9 @@ void chat_send_batch(struct db *db, struct chat_command **sends, enum chat_progr
     if (count == 0)
         return;
     db_set_deadline(db, deadline_ms > least_ms ? deadline_ms : least_ms);
-    send_all(db, sends, progress, count);
+    for (size_t done = 0, part; done < count; done += part) {
+        part = count_distinct(&sends[done], count - done);
+        send_all(db, &sends[done], &progress[done], part);
+    }
     db_set_deadline(db, 0);
 }

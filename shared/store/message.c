@@ -37,20 +37,20 @@ static const struct db_stmt be_brief = {
 };
 
 /*
- * One row comes back for each send, in order. No join between the common table expressions: the
- * numbers are made by window functions, so the cost stays linear in the size of the batch.
+ * One row comes back for each send, in order.
  *   checked   a verdict for each send by itself; 0: it may be written
- *   unique_   turn: 1 for the first with its nonce in the batch, more for repeats of it
- *   numbered  seq: the room's last and how many before it are written
- *   answered  repeats get the seq of their first
+ *   numbered  seq: the room's last and how many of the batch are written up to here
+ * The number is made by a window function, so the cost stays linear in the size of the batch. A
+ * nonce that cannot be known yet is not looked for ("sought" is null).
  * The rooms' rows are updated by their place (ctid), which cannot change: they are locked.
  */
 static const struct db_stmt write_all = {
     .name = "message_write_all",
     .sql =
-        "with held as materialized (select coalesce(nullif(current_setting('parley.rooms', true),"
-        "  ''), '{}')::bigint[] as ids, clock_timestamp() as at),"
-        " checked as materialized (select i.ord, i.user_id, i.nonce, i.body, i.hash, h.at,"
+        "with numbered as materialized (select c.*, c.last_seq + count(*)"
+        "  filter (where c.verdict = 0) over (partition by c.room_id order by c.ord"
+        "   rows between unbounded preceding and current row) as seq"
+        " from (select i.ord, i.user_id, i.nonce, i.body, i.hash, h.at,"
         "  r.id as room_id, r.tid, r.name, r.status, r.last_seq, u.username, k.seq as known_seq,"
         "  k.at as known_at, m.banned_until, m.muted_until,"
         "  case when u.id is null then 3"
@@ -68,9 +68,11 @@ static const struct db_stmt write_all = {
         "   when r.status = 'DIRECT' and exists (select 1 from app_user d where"
         "     d.id in (r.direct_low, r.direct_high) and d.deleted_at is not null) then 10"
         "   else 0 end as verdict"
-        "  from held h cross join unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[],"
-        "   $5::text[], $6::bytea[]) with ordinality"
-        "   as i (room_key, user_id, session_id, nonce, body, hash, ord)"
+        "  from (select coalesce(nullif(current_setting('parley.rooms', true),"
+        "   ''), '{}')::bigint[] as ids, clock_timestamp() as at offset 0) h"
+        "  cross join unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[],"
+        "   $5::text[], $6::bytea[], $7::text[]) with ordinality"
+        "   as i (room_key, user_id, session_id, nonce, body, hash, sought, ord)"
         "  left join lateral (select o.id, o.username from session s"
         "   join app_user o on o.id = s.user_id where s.id = i.session_id"
         "   and s.user_id = i.user_id and s.ended_at is null and s.expires_at > h.at"
@@ -81,28 +83,18 @@ static const struct db_stmt write_all = {
         "  left join lateral (select o.is_member, o.banned_until, o.muted_until"
         "   from membership o where o.room_id = r.id and o.user_id = i.user_id limit 1) m on true"
         "  left join lateral (select o.seq, o.at, o.body_hash from room_event o"
-        "   where o.room_id = r.id and o.actor_id = i.user_id and o.nonce = i.nonce limit 1) k"
-        "   on true),"
-        " unique_ as (select *, row_number() over same as turn, first_value(hash) over same"
-        "   as first_hash from checked"
-        "  window same as (partition by verdict, room_id, user_id, nonce collate \"C\""
-        "   order by ord)),"
-        " numbered as (select *, last_seq + count(*) filter (where verdict = 0 and turn = 1)"
-        "   over (partition by room_id order by ord) as seq from unique_),"
-        " answered as materialized (select *, first_value(seq) over (partition by verdict, room_id,"
-        "   user_id, nonce collate \"C\" order by ord) as first_seq from numbered),"
+        "   where o.room_id = r.id and o.actor_id = i.user_id and o.nonce = i.sought limit 1) k"
+        "   on true offset 0) c),"
         " written as (insert into room_event (room_id, seq, kind, actor_id, text, at, nonce,"
-        "   body_hash) select room_id, seq, 1, user_id, body, at, nonce, hash from answered"
-        "   where verdict = 0 and turn = 1 order by room_id, seq),"
+        "   body_hash) select room_id, seq, 1, user_id, body, at, nonce, hash from numbered"
+        "   where verdict = 0),"
         " bumped as (update room r set last_seq = c.seq from (select tid, max(seq) as seq"
-        "   from answered where verdict = 0 and turn = 1 group by tid) c where r.ctid = c.tid)"
-        " select case when verdict = 0 and turn > 1 then"
-        "    case when hash = first_hash then 1 else 2 end else verdict end,"
-        "  case when verdict = 0 then first_seq else known_seq end,"
+        "   from numbered where verdict = 0 group by tid) c where r.ctid = c.tid)"
+        " select verdict, case when verdict = 0 then seq else known_seq end,"
         "  case when verdict = 0 then at else known_at end,"
         "  case verdict when 6 then banned_until when 8 then muted_until end,"
-        "  room_id, name, status, username from answered order by ord",
-    .params = 6,
+        "  room_id, name, status, username from numbered order by ord",
+    .params = 7,
 };
 
 /* The sends' columns, as unnest takes them. */
@@ -113,6 +105,7 @@ struct columns {
     struct span *nonces;
     struct span *texts;
     struct span *hashes;
+    struct span *sought;
 };
 
 static void columns_init(struct columns *columns, const struct message_send *sends, size_t count)
@@ -123,6 +116,7 @@ static void columns_init(struct columns *columns, const struct message_send *sen
     columns->nonces = mem_array(count, sizeof *columns->nonces);
     columns->texts = mem_array(count, sizeof *columns->texts);
     columns->hashes = mem_array(count, sizeof *columns->hashes);
+    columns->sought = mem_array(count, sizeof *columns->sought);
     for (size_t i = 0; i < count; i++) {
         columns->keys[i] = sends[i].room_key;
         columns->users[i] = sends[i].user_id;
@@ -130,6 +124,7 @@ static void columns_init(struct columns *columns, const struct message_send *sen
         columns->nonces[i] = sends[i].nonce;
         columns->texts[i] = sends[i].text;
         columns->hashes[i] = sends[i].body_hash;
+        columns->sought[i] = sends[i].is_first ? SPAN_NONE : sends[i].nonce;
     }
 }
 
@@ -141,6 +136,7 @@ static void columns_release(struct columns *columns)
     mem_free(columns->nonces);
     mem_free(columns->texts);
     mem_free(columns->hashes);
+    mem_free(columns->sought);
 }
 
 enum err message_send_all(struct db *db, enum message_lock lock, const struct message_send *sends,
@@ -156,11 +152,12 @@ enum err message_send_all(struct db *db, enum message_lock lock, const struct me
         db_param_texts(columns.nonces, count),
         db_param_texts(columns.texts, count),
         db_param_bytes_array(columns.hashes, count),
+        db_param_texts(columns.sought, count),
     };
     const struct db_call calls[] = {
         {&be_brief, NULL, 0, NULL},
         {lock == MESSAGE_LOCK_SKIP ? &lock_skip : &lock_wait, &keys, 1, NULL},
-        {&write_all, params, 6, rows},
+        {&write_all, params, 7, rows},
     };
     size_t first = lock == MESSAGE_LOCK_BRIEF ? 0 : 1;
     enum err err = db_pipeline(db, DB_BEGIN | DB_COMMIT, calls + first, 3 - first);

@@ -32,6 +32,7 @@ struct message_send {
     int64_t user_id;
     int64_t session_id;
     struct span nonce;
+    bool is_first; /* the nonce was made for this send, and this is its first attempt */
     struct span text;
     struct span body_hash;
 };
@@ -54,8 +55,9 @@ struct message_outcome {
     struct span sender;      /* username */
 };
 
-/* Write the sends and COMMIT. Sends of one room are numbered in the order given. Errors are those
- * of the transaction as a whole; `rows` is the caller's to release, whatever is returned. */
+/* Write the sends and COMMIT. Sends of one room are numbered in the order given. No two of them may
+ * be of the same user with the same nonce. Errors are those of the transaction as a whole; `rows`
+ * is the caller's to release, whatever is returned. */
 enum err message_send_all(struct db *db, enum message_lock lock, const struct message_send *sends,
                           size_t count, struct db_result *rows) MUST_CHECK;
 

@@ -66,13 +66,13 @@ struct hot {
 static const struct hot hot[] = {
     {"send: lock", NULL, "message_lock_wait('{r1}')"},
     {"send: write", "message_lock_wait('{r1}')",
-     "message_write_all('{r1}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}')"},
+     "message_write_all('{r1}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}', '{n}')"},
     {"send: 10 into 5 rooms", "message_lock_wait('{r1,r4,r5,r6,r7}')",
      "message_write_all('{r1,r1,r4,r4,r5,r5,r6,r6,r7,r7}', '{1,1,1,1,1,1,1,1,1,1}',"
      " '{1,1,1,1,1,1,1,1,1,1}', '{a,b,c,d,e,f,g,h,i,j}', '{x,x,x,x,x,x,x,x,x,x}',"
-     " '{x,x,x,x,x,x,x,x,x,x}')"},
+     " '{x,x,x,x,x,x,x,x,x,x}', '{a,b,c,d,e,f,g,h,i,j}')"},
     {"send: into a direct room", "message_lock_wait('{d1}')",
-     "message_write_all('{d1}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}')"},
+     "message_write_all('{d1}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}', '{n}')"},
     {"connect", NULL, "admission_read(1, 1, 10, '{}', '{}')"},
     {"connect with since", NULL, "admission_read(1, 1, -1, '{r1,r2}', '{1,1}')"},
     {"names in since", NULL, "admission_missing('{r1,r2}', '{1,2}')"},

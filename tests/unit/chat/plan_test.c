@@ -145,7 +145,7 @@ static void every_read_walks_an_index(void **state)
                     (const char *[]){"membership_of_user", "room_event_pkey", "room_pkey",
                                      "room_name_pkey", NULL});
         expect_plan(
-            world->db, "message_write_all('{red}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}')",
+            world->db, "message_write_all('{red}', '{1}', '{1}', '{n}', '{x}', '{\\\\x00}', '{n}')",
             (const char *[]){"room_event_room_id_actor_id_nonce_key", "room_name_pkey", "room_pkey",
                              "membership_pkey", "app_user_pkey", "Tid Scan on room", NULL});
         expect_plan(world->db, "listing_version(1, 1, 1)",
