@@ -2,7 +2,6 @@
 #include "broker/mqtt-plugin/waker.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/dial.h"
 #include "shared/base/log.h"
 #include "shared/base/mem.h"
 #include "shared/base/random.h"
@@ -117,26 +117,6 @@ static bool send_all(struct waker *waker, const struct buf *packet)
            send(waker->fd, packet->data, packet->len, MSG_NOSIGNAL) == (ssize_t)packet->len;
 }
 
-static bool dial(struct waker *waker)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    char port[16];
-
-    snprintf(port, sizeof port, "%lld", (long long)conf_int(waker->conf, CONF_MQTT_PORT));
-    if (getaddrinfo(conf_str(waker->conf, CONF_MQTT_HOST), port, &hints, &found) != 0)
-        return false;
-    for (struct addrinfo *at = found; at && waker->fd < 0; at = at->ai_next) {
-        waker->fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (waker->fd < 0)
-            continue;
-        if (connect(waker->fd, at->ai_addr, at->ai_addrlen) != 0 &&
-            (errno != EINPROGRESS || !ready(waker->fd, POLLOUT)))
-            hang_up(waker);
-    }
-    freeaddrinfo(found);
-    return waker->fd >= 0;
-}
-
 /* CONNACK: type, length 2, flags, return code 0. */
 static bool is_accepted(struct waker *waker)
 {
@@ -163,7 +143,9 @@ static bool open_connection(struct waker *waker)
 
     buf_init(&packet, 4096);
     make_connect(waker->conf, &packet);
-    done = dial(waker) && send_all(waker, &packet) && is_accepted(waker);
+    waker->fd = dial(conf_str(waker->conf, CONF_MQTT_HOST),
+                     (int)conf_int(waker->conf, CONF_MQTT_PORT), PATIENCE_MS);
+    done = waker->fd >= 0 && send_all(waker, &packet) && is_accepted(waker);
     buf_release(&packet);
     if (!done)
         hang_up(waker);

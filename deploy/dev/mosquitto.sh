@@ -47,6 +47,14 @@ plugin $BUILD/parley-devices.so
 plugin_opt_listener private
 plugin_opt_config $DATA/parley.conf
 
+listener 0 $SOCKETS/mqtt.sock
+allow_anonymous false
+password_file $DATA/mosquitto/passwd
+acl_file $DATA/mosquitto/acl
+plugin $BUILD/parley-devices.so
+plugin_opt_listener private
+plugin_opt_config $DATA/parley.conf
+
 listener $DEVICES_PORT 127.0.0.1
 socket_domain ipv4
 allow_anonymous false

@@ -129,7 +129,7 @@ up_settings()
 {
     conninfo parley_app "$SECRET_APP"
     setting_default pg.conninfo "$REPLY"
-    setting_default mqtt.host 127.0.0.1
+    setting_default mqtt.host "$SOCKETS/mqtt.sock"
     setting_default mqtt.port "$MQTT_PORT"
     setting_default mqtt.username parley
     setting_default mqtt.password "$SECRET_MQTT"

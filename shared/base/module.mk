@@ -7,6 +7,7 @@ libparley_base_a_SOURCES = \
 	shared/base/buf.c shared/base/buf.h \
 	shared/base/clock.c shared/base/clock.h \
 	shared/base/cores.c shared/base/cores.h \
+	shared/base/dial.c shared/base/dial.h \
 	shared/base/random.c shared/base/random.h \
 	shared/base/hash.c shared/base/hash.h \
 	shared/base/hex.h \

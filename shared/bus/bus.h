@@ -40,7 +40,7 @@ struct bus_message {
 /* Spans are valid during the callback only. */
 
 struct bus_options {
-    const char *host;
+    const char *host; /* name or address; or the path of a unix socket, which has no port */
     int port;
     const char *username; /* NULL or "": anonymous */
     const char *password;

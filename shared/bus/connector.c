@@ -4,21 +4,18 @@
  */
 #include "shared/bus/connector.h"
 
-#include <errno.h>
 #include <mqtt_protocol.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shared/base/dial.h"
 #include "shared/base/mem.h"
 
-/* How long a host may take to answer a TCP connection. */
+/* How long a host may take to answer a connection. */
 #define REACH_MS 3000
 /* How long it may leave what was sent without an acknowledgement of TCP's. */
 #define SILENCE_MS 5000
@@ -65,23 +62,6 @@ static int prepare(struct mosquitto *mosq, const struct bus_options *options)
     return mosquitto_username_pw_set(mosq, options->username, options->password);
 }
 
-static bool address_answers(const struct addrinfo *address)
-{
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    int error = 0;
-    socklen_t size = sizeof error;
-    bool answers;
-
-    if (fd < 0)
-        return false;
-    answers = connect(fd, address->ai_addr, address->ai_addrlen) == 0 ||
-              (errno == EINPROGRESS && poll(&wait, 1, REACH_MS) > 0 &&
-               getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0);
-    close(fd);
-    return answers;
-}
-
 /*
  * libmosquitto's connect() has no time limit but the kernel's two minutes, with tries ever farther
  * apart: after a network that lost packets in silence, it would find out up to a minute late. So
@@ -90,18 +70,11 @@ static bool address_answers(const struct addrinfo *address)
  */
 static bool host_answers(const struct bus_options *options)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    struct addrinfo *list = NULL;
-    char port[16];
-    bool answers = false;
+    int fd = dial(options->host, options->port, REACH_MS);
 
-    snprintf(port, sizeof port, "%d", options->port);
-    if (getaddrinfo(options->host, port, &hints, &list) != 0)
-        return false;
-    for (const struct addrinfo *each = list; each && !answers; each = each->ai_next)
-        answers = address_answers(each);
-    freeaddrinfo(list);
-    return answers;
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 /* What is sent and never acknowledged ends the connection: keep-alive alone would take as long as
@@ -116,6 +89,7 @@ static void limit_silence(struct mosquitto *mosq)
 static void connector_connect(struct connector *connector)
 {
     const struct bus_options *options = &connector->options;
+    int port = dial_is_path(options->host) ? 0 : options->port; /* as libmosquitto has it */
 
     connector->code = MOSQ_ERR_ERRNO;
     if (!host_answers(options))
@@ -128,7 +102,7 @@ static void connector_connect(struct connector *connector)
         return;
     connector->code = prepare(connector->mosq, options);
     if (connector->code == MOSQ_ERR_SUCCESS)
-        connector->code = mosquitto_connect_bind_v5(connector->mosq, options->host, options->port,
+        connector->code = mosquitto_connect_bind_v5(connector->mosq, options->host, port,
                                                     options->keepalive_s, NULL, NULL);
     if (connector->code != MOSQ_ERR_SUCCESS) {
         mosquitto_destroy(connector->mosq);

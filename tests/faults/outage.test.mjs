@@ -20,7 +20,7 @@ const instance = await instanceFor({ after }, {
   set: { 'socketio.ping_interval_ms': 1000, 'socketio.ping_timeout_ms': 6000 },
 });
 const mqtt = await MqttProxy.start({ after }, instance.status.mqtt);
-await rewire(instance, ['broker-1', 'fcgi'], { PARLEY_MQTT_PORT: mqtt.port });
+await rewire(instance, ['broker-1', 'fcgi'], { PARLEY_MQTT_HOST: '127.0.0.1', PARLEY_MQTT_PORT: mqtt.port });
 const [broker] = instance.status.brokers;
 
 /* The postmaster and all its children: pausing the first alone would leave the others at work. It is paused here, so

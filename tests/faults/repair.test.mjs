@@ -61,7 +61,7 @@ test('without faults, two publishers that overtake each other cost no fetch', as
 });
 
 describe('through a proxy', () => {
-  before(() => rewire(instance, [...brokerNames(instance), 'fcgi'], { PARLEY_MQTT_PORT: proxy.port }));
+  before(() => rewire(instance, [...brokerNames(instance), 'fcgi'], { PARLEY_MQTT_HOST: '127.0.0.1', PARLEY_MQTT_PORT: proxy.port }));
 
   test('lost, doubled, late and overtaken messages come once and in order', async (t) => {
     const next = random();

@@ -39,7 +39,11 @@ configure() { # DIR PORT
     (
         umask 077
         cat >"$1/mosquitto.conf" <<END
+per_listener_settings true
 listener $2 127.0.0.1
+allow_anonymous false
+password_file $1/passwords
+listener 0 $1/socket
 allow_anonymous false
 password_file $1/passwords
 persistence false

@@ -49,7 +49,7 @@ async function placeMosquitto(instance, network) {
   const address = await network.add('mqtt');
   await moveTo(instance, network, 'mosquitto', 'mqtt');
   await edit(path.join(instance.data, 'mosquitto', 'mosquitto.conf'), (text) => text.replaceAll('127.0.0.1', address));
-  await edit(path.join(instance.data, 'parley.conf'), (text) => text.replace(/^host = 127\.0\.0\.1$/m, `host = ${address}`));
+  await edit(path.join(instance.data, 'parley.conf'), (text) => text.replace(/^host = \S+\/mqtt\.sock$/m, `host = ${address}`));
 }
 
 /* The port and the password of parley's MQTT user. */

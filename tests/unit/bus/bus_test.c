@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -387,6 +389,34 @@ static void test_connecting_does_not_block_and_may_be_abandoned(void **state)
     assert_true(clock_mono_ms() - before < 1000);
 }
 
+static void test_a_path_is_a_unix_socket(void **state)
+{
+    struct bus_options options = options_for("by path");
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof address;
+    struct peer a;
+    char path[256];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/socket", getenv("MOSQUITTO_DIR"));
+    options.host = path;
+    options.port = 1; /* of no account */
+    peer_open_as(&a, &options);
+    PUMP(&a, NULL, a.ups == 1);
+    assert_int_equal(getpeername(bus_fd(a.bus), (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(address.sun_family, AF_UNIX);
+    assert_int_equal(bus_publish(a.bus, "t/path", SPAN_LIT("1"), NULL, 0, 1), ERR_OK);
+    PUMP(&a, NULL, bus_inflight(a.bus) == 0);
+    peer_close(&a);
+
+    options.host = "/nobody/listens/here";
+    peer_open_as(&a, &options);
+    for (int i = 0; i < 20; i++)
+        peer_turn(&a);
+    assert_false(bus_is_connected(a.bus));
+    peer_close(&a);
+}
+
 static void test_works_with_descriptors_past_1024(void **state)
 {
     struct rlimit limit;
@@ -541,6 +571,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_killed_broker_is_reported_refused_and_found_again),
         cmocka_unit_test(test_wrong_password_never_connects),
         cmocka_unit_test(test_connecting_does_not_block_and_may_be_abandoned),
+        cmocka_unit_test(test_a_path_is_a_unix_socket),
         cmocka_unit_test(test_works_with_descriptors_past_1024),
         cmocka_unit_test(test_thread_publishes_and_flushes),
         cmocka_unit_test(test_thread_keeps_what_is_published_before_it_is_connected),
