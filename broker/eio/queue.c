@@ -1,4 +1,4 @@
-/* A ring of references to frames. Not thread-safe, knows no sockets. */
+/* References to frames: one in place, more in a ring. Not thread-safe, knows no sockets. */
 #include "broker/eio/queue.h"
 
 #include <assert.h>
@@ -21,41 +21,65 @@ void eio_queue_clear(struct eio_queue *queue)
         eio_frame_unref(frame);
 }
 
+/* Of the frame at `index`, or of the one behind the last. */
+static struct eio_frame **slot_of(struct eio_queue *queue, uint32_t index)
+{
+    if (queue->cap == 0)
+        return &queue->slots.only;
+    return &queue->slots.ring[(queue->head + index) & (queue->cap - 1)];
+}
+
+static struct eio_frame *frame_at(const struct eio_queue *queue, uint32_t index)
+{
+    if (queue->cap == 0)
+        return queue->slots.only;
+    return queue->slots.ring[(queue->head + index) & (queue->cap - 1)];
+}
+
 static void grow(struct eio_queue *queue)
 {
     uint32_t cap = queue->cap ? queue->cap * 2 : CAP_MIN;
-    struct eio_frame **slots = mem_regrow(NULL, cap, sizeof *slots);
+    struct eio_frame **ring = mem_regrow(NULL, cap, sizeof *ring);
 
     for (uint32_t i = 0; i < queue->count; i++)
-        slots[i] = queue->slots[(queue->head + i) & (queue->cap - 1)];
-    mem_free(queue->slots);
-    queue->slots = slots;
+        ring[i] = frame_at(queue, i);
+    if (queue->cap)
+        mem_free(queue->slots.ring);
+    queue->slots.ring = ring;
     queue->cap = cap;
     queue->head = 0;
 }
 
+/* Room for one more. */
+static void reserve(struct eio_queue *queue)
+{
+    uint32_t room = queue->cap ? queue->cap : 1;
+
+    if (queue->count == room)
+        grow(queue);
+}
+
 void eio_queue_push(struct eio_queue *queue, struct eio_frame *frame)
 {
-    if (queue->count == queue->cap)
-        grow(queue);
-    queue->slots[(queue->head + queue->count++) & (queue->cap - 1)] = eio_frame_ref(frame);
+    reserve(queue);
+    *slot_of(queue, queue->count++) = eio_frame_ref(frame);
     queue->bytes += frame->len;
 }
 
 void eio_queue_push_front(struct eio_queue *queue, struct eio_frame *frame)
 {
     assert(!eio_queue_in_frame(queue));
-    if (queue->count == queue->cap)
-        grow(queue);
-    queue->head = (queue->head - 1) & (queue->cap - 1);
-    queue->slots[queue->head] = eio_frame_ref(frame);
+    reserve(queue);
+    if (queue->cap)
+        queue->head = (queue->head - 1) & (queue->cap - 1);
+    *slot_of(queue, 0) = eio_frame_ref(frame);
     queue->count++;
     queue->bytes += frame->len;
 }
 
 struct eio_frame *eio_queue_first(const struct eio_queue *queue)
 {
-    return queue->count > 0 ? queue->slots[queue->head] : NULL;
+    return queue->count > 0 ? frame_at(queue, 0) : NULL;
 }
 
 struct eio_frame *eio_queue_take(struct eio_queue *queue)
@@ -64,12 +88,14 @@ struct eio_frame *eio_queue_take(struct eio_queue *queue)
 
     if (!frame)
         return NULL;
-    queue->head = (queue->head + 1) & (queue->cap - 1);
     queue->count--;
     queue->sent = 0;
     queue->bytes -= frame->len;
+    if (queue->cap == 0)
+        return frame;
+    queue->head = (queue->head + 1) & (queue->cap - 1);
     if (queue->count == 0) {
-        mem_free(queue->slots);
+        mem_free(queue->slots.ring);
         queue->cap = queue->head = 0;
     }
     return frame;
@@ -150,7 +176,7 @@ int eio_queue_gather(const struct eio_queue *queue, bool alone, struct iovec *pi
     int n = 0;
 
     for (uint32_t i = 0; i < queue->count && n < max; i++) {
-        struct eio_frame *frame = queue->slots[(queue->head + i) & (queue->cap - 1)];
+        struct eio_frame *frame = frame_at(queue, i);
 
         if (frame->kind == EIO_FRAME_STREAM) {
             n += eio_queue_gather(eio_stream_held(frame->stream), alone, pieces + n, max - n);

@@ -1,7 +1,7 @@
 /*
  * The output that waits for one connection: references to shared frames, in order. Takes no memory
- * while empty. Bounds are the session's business; `bytes` is what it bounds (a stream's own bytes
- * are not in it).
+ * for a single one, which is what mostly waits. Bounds are the session's business; `bytes` is what
+ * it bounds (a stream's own bytes are not in it).
  */
 #ifndef PARLEY_EIO_QUEUE_H
 #define PARLEY_EIO_QUEUE_H
@@ -11,7 +11,10 @@
 #include "broker/eio/frame.h"
 
 struct eio_queue {
-    struct eio_frame **slots; /* a ring */
+    union {
+        struct eio_frame *only;  /* cap is 0: the first frame, if there is one */
+        struct eio_frame **ring; /* of cap slots, the first at head */
+    } slots;
     uint32_t head, count, cap;
     bool held;   /* the last frame written is to be read alone */
     size_t sent; /* bytes of the first frame that are already written */

@@ -121,7 +121,46 @@ static void test_queue_gathers_and_drops_what_is_written(void **state)
     assert_memory_equal(pieces[0].iov_base, "4bb", 3);
     assert_int_equal(eio_queue_written(&queue, 8), 2);
     assert_int_equal(queue.bytes, 0);
-    assert_null(queue.slots); /* nothing is held while idle */
+    assert_int_equal(queue.cap, 0); /* nothing is held while idle */
+}
+
+/* What is pushed at either end and taken, in every order of eight steps: as a list has it. */
+static void test_queue_is_a_list_whatever_its_size(void **state)
+{
+    (void)state;
+    for (int steps = 0; steps < 6561; steps++) { /* three choices, eight times */
+        struct eio_frame *model[16], *frame;
+        struct eio_queue queue;
+        int from = 8, to = 8;
+
+        eio_queue_init(&queue);
+        for (int i = 0, rest = steps; i < 8; i++, rest /= 3) {
+            if (rest % 3 == 2) {
+                assert_ptr_equal(eio_queue_first(&queue), from < to ? model[from] : NULL);
+                frame = eio_queue_take(&queue);
+                assert_ptr_equal(frame, from < to ? model[from++] : NULL);
+                eio_frame_unref(frame);
+                continue;
+            }
+            frame = eio_frame_packet(SPAN_LIT("4a"));
+            if (rest % 3 == 0) {
+                eio_queue_push(&queue, frame);
+                model[to++] = frame;
+            } else {
+                eio_queue_push_front(&queue, frame);
+                model[--from] = frame;
+            }
+            eio_frame_unref(frame);
+            assert_int_equal(queue.count, to - from);
+            assert_int_equal(queue.bytes, 4 * (to - from));
+        }
+        while ((frame = eio_queue_take(&queue))) {
+            assert_ptr_equal(frame, model[from++]);
+            eio_frame_unref(frame);
+        }
+        assert_int_equal(from, to);
+        assert_int_equal(queue.cap, 0);
+    }
 }
 
 static void test_queue_stops_behind_a_frame_alone_if_asked_to(void **state)
@@ -196,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_timers_fire_in_order),
         cmocka_unit_test(test_strtab),
         cmocka_unit_test(test_queue_gathers_and_drops_what_is_written),
+        cmocka_unit_test(test_queue_is_a_list_whatever_its_size),
         cmocka_unit_test(test_queue_stops_behind_a_frame_alone_if_asked_to),
         cmocka_unit_test(test_queue_truncate_keeps_a_frame_that_was_begun),
         cmocka_unit_test(test_queue_grows_in_order),
