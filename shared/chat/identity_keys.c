@@ -134,7 +134,7 @@ static void look(struct identity_keys *keys)
 
 static bool wait_for_next(struct identity_keys *keys)
 {
-    struct timespec until = clock_mono_after_us(LOOK_MS * 1000);
+    struct timespec until = clock_mono_after_us(INT64_C(1000) * LOOK_MS);
 
     pthread_mutex_lock(&keys->lock);
     while (!keys->stop && pthread_cond_timedwait(&keys->wake, &keys->lock, &until) == 0) {
