@@ -24,12 +24,12 @@ await chmod(folder, 0o711);
 after(() => process.env.PARLEY_KEEP || rm(folder, { recursive: true, force: true }));
 
 /* Apache's children are www-data, which an installation would put into parley's group: here they get a copy of the
- * program and of the configuration, and may pass through to PostgreSQL's socket. */
+ * program and of the configuration, may pass through to PostgreSQL's socket, and reach mosquitto by its port. */
 const PROGRAM = path.join(folder, 'parley-fcgi');
 const CONFIG = path.join(folder, 'parley.conf');
 await copyFile(await readlink(`/proc/${instance.status.pids.fcgi}/exe`), PROGRAM);
 await chmod(PROGRAM, 0o755);
-await copyFile(path.join(instance.data, 'parley.conf'), CONFIG);
+await writeFile(CONFIG, (await readFile(path.join(instance.data, 'parley.conf'), 'utf8')).replace(/^host = \S+\/mqtt\.sock$/m, 'host = 127.0.0.1'));
 await chmod(CONFIG, 0o644);
 const [, pgFolder] = /host=(\/\S+)/.exec(instance.status.pg) ?? [];
 for (let at = pgFolder; at && at !== tmpdir() && at.startsWith(instance.data); at = path.dirname(at)) await chmod(at, 0o711);

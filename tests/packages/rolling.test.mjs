@@ -72,7 +72,8 @@ describe('the release before on the schema of this tree', { skip: reason ?? fals
   test('chats with this one on the same database and MQTT broker', async (t) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'parley-before-'));
     t.after(() => rm(folder, { recursive: true, force: true }));
-    const [tree, instance] = await Promise.all([build(folder, commit), started(t)]);
+    /* It knows no path as mqtt.host. */
+    const [tree, instance] = await Promise.all([build(folder, commit), started(t, { set: { 'mqtt.host': '127.0.0.1' } })]);
     const port = await freePort();
     const broker = serve(t, tree, instance, 'parley-broker', { PARLEY_BROKER_PORT: port, PARLEY_BROKER_ID: 'before', PARLEY_BROKER_SID_PREFIX: 'b9-' });
     const old = `http://127.0.0.1:${port}`;
