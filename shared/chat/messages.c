@@ -112,6 +112,8 @@ enum err messages_read(struct db *db, const struct chat_actor *actor, struct spa
     if (!err) {
         *found = (struct chat_page_found){.room_id = listing_room_id(&parts[0].rows),
                                           .has_more = parts[0].has_more || parts[1].has_more};
+        for (size_t i = 0; i < count; i++)
+            found->hides_others |= listing_hides_others(&parts[i].rows);
         json_begin(&w, out);
         json_array(&w, NULL);
         for (size_t i = 0; i < count; i++)
@@ -140,7 +142,8 @@ static enum err read_body(struct db *db, const struct chat_actor *actor, struct 
 }
 
 /* The page as it was shown before, if nothing has happened since. Else it is read after the version
- * that it is kept under: should it be newer than that, the version is one that never comes back. */
+ * that it is kept under: should it be newer than that, the version is one that never comes back.
+ * Whether it hides anything is told by what read it: a block changes no version. */
 static enum err read_again(struct db *db, const struct chat_actor *actor, struct span key,
                            const struct chat_page *page, uint64_t connection,
                            struct page_note *note, struct buf *out, struct chat_page_found *found)
@@ -157,7 +160,8 @@ static enum err read_again(struct db *db, const struct chat_actor *actor, struct
     if (usual && page_note_get(note, &version, out, found))
         return ERR_OK;
     err = read_body(db, actor, key, page, out, found);
-    if (!err && usual && db_connections(db) == connection)
+    usual = usual && !found->hides_others && db_connections(db) == connection;
+    if (!err && usual && buf_ok(out))
         page_note_keep(page->cache, note, &version, span_make(out->data + start, out->len - start),
                        found);
     return err;
@@ -180,8 +184,8 @@ static enum err read_noting(struct db *db, const struct chat_actor *actor, struc
         err = read_again(db, actor, key, page, connection, note, out, found);
     } else {
         err = read_body(db, actor, key, page, out, found);
-        if (!err)
-            page_cache_note(page->cache, db_connections(db), buf_span(&name), found->room_id);
+        if (!err && db_connections(db) == connection)
+            page_cache_note(page->cache, connection, buf_span(&name), found->room_id);
     }
     buf_release(&name);
     return err;

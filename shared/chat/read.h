@@ -128,6 +128,7 @@ struct chat_page_found {
     int64_t room_id;
     bool has_more;       /* there is more where it was cut off by its limit */
     bool was_kept;       /* it came out of the cache */
+    bool hides_others;   /* the reader has blocked somebody */
     int64_t first, last; /* seq of its messages; 0: it is empty */
 };
 enum err chat_messages_page(struct db *db, const struct chat_actor *actor, struct span room,

@@ -61,7 +61,8 @@ bool db_timeline_is_young(const struct db *db, int64_t ms);
 bool db_is_connected(const struct db *db);
 
 /* How often it was connected. The same number before and after: it was one connection, and what
- * committed transactions wrote, as it saw them, has only ever grown. */
+ * committed transactions wrote, as it saw them, has only ever grown; unless somebody restored a
+ * dump into the database while it was in use. */
 uint64_t db_connections(const struct db *db);
 
 /* The constraint that made the last call ERR_DB_UNIQUE; "" otherwise. Valid until the next call. */

@@ -117,7 +117,8 @@ void listing_member(const struct db_result *rows, int row, struct listing_member
  * limit. */
 #define MESSAGES(order)                                                                            \
     "select " SQL_ACCESS_COLUMNS ", e.seq, e.kind, u.username, e.text,"                            \
-    " e.nonce, e.at, e.edited_at, e.deleted_at from " SQL_ACCESS                                   \
+    " e.nonce, e.at, e.edited_at, e.deleted_at,"                                                   \
+    " exists (select 1 from user_block h where h.blocker_id = $2) from " SQL_ACCESS                \
     " left join lateral (select * from room_event where room_id = one.id and kind in (1, 2)"       \
     "  and seq >= $4 and seq < $5 and (kind = 2 or not exists (select 1 from user_block b"         \
     "   where b.blocker_id = $2 and b.blocked_id = room_event.actor_id))"                          \
@@ -197,6 +198,11 @@ void listing_message(const struct db_result *rows, int row, struct listing_messa
 struct span listing_room_name(const struct db_result *rows)
 {
     return db_result_text(rows, 0, ACCESS_NAME);
+}
+
+bool listing_hides_others(const struct db_result *rows)
+{
+    return db_result_bool(rows, 0, ACCESS_COLUMNS + 8);
 }
 
 int64_t listing_room_id(const struct db_result *rows)

@@ -90,6 +90,8 @@ enum err listing_version(struct db *db, const struct room_viewer *viewer, int64_
                          struct listing_version *out) MUST_CHECK;
 /* The room's name, from any result of listing_messages that was ERR_OK, also an empty one. */
 struct span listing_room_name(const struct db_result *rows);
+/* Had the viewer blocked anybody when they were read? Likewise. */
+bool listing_hides_others(const struct db_result *rows);
 /* Its id, likewise. */
 int64_t listing_room_id(const struct db_result *rows);
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "shared/base/mem.h"
@@ -266,6 +267,47 @@ static void whatever_happens_is_seen(void **state)
     page_cache_free(cache);
 }
 
+/* Ann blocks bob when somebody has begun to wait for the messages' table. */
+static void *block_meanwhile(void *arg)
+{
+    (void)arg;
+    pg_exec("lock table room_event in access exclusive mode;"
+            " do $$ begin while not exists (select 1 from pg_locks where not granted"
+            "   and relation = 'room_event'::regclass) loop perform pg_sleep(0.005); end loop;"
+            " end $$;"
+            " insert into user_block (blocker_id, blocked_id) select a.id, b.id"
+            "  from app_user a, app_user b where a.username = 'ann' and b.username = 'bob'");
+    return NULL;
+}
+
+static void a_block_while_it_is_read_hides_nothing_from_others(void **state)
+{
+    struct world *world = *state;
+    struct chat_actor ann = act_user(world, "ann");
+    struct chat_actor bob = act_user(world, "bob");
+    struct page_cache *cache = page_cache_new(1 << 16);
+    pthread_t thread;
+
+    assert_int_equal(
+        act_do(world, CHAT_CREATE_CHANNEL, &ann, "{\"name\":\"Hall\",\"status\":\"PUBLIC\"}"),
+        ERR_OK);
+    assert_int_equal(act_do(world, CHAT_JOIN_CHANNEL, &bob, "{\"name\":\"Hall\"}"), ERR_OK);
+    send(world, &bob, "{\"room\":\"Hall\",\"text\":\"of bob\"}");
+    expect_same(world, &ann, cache, &newest);
+    assert_int_equal(pthread_create(&thread, NULL, block_meanwhile, NULL), 0);
+    while (pg_int("select count(*) from pg_locks where granted and mode = 'AccessExclusiveLock'"
+                  " and relation = 'room_event'::regclass") == 0)
+        continue;
+    struct shown hers = show(world, &ann, cache, &newest); /* its version is from before */
+    pthread_join(thread, NULL);
+    assert_int_equal(hers.err, ERR_OK);
+    assert_null(strstr(hers.json, "of bob"));
+    assert_false(expect_same(world, &bob, cache, &newest));
+    assert_true(expect_same(world, &bob, cache, &newest));
+    mem_free(hers.json);
+    page_cache_free(cache);
+}
+
 static void expect_refusal(struct world *world, const struct chat_actor *actor,
                            struct page_cache *cache, enum err err)
 {
@@ -402,6 +444,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(its_memory_is_bounded),
         CASE(a_page_is_kept_from_the_second_time_on),
         CASE(whatever_happens_is_seen),
+        CASE(a_block_while_it_is_read_hides_nothing_from_others),
         CASE(only_members_see_a_kept_page),
         CASE(another_connection_begins_anew),
         CASE(pages_are_the_same_by_chance),
